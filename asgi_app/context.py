@@ -1,0 +1,36 @@
+"""What every page knows about the house it is in."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from asgi_app.middleware import operator_of
+
+
+def house(request: HttpRequest) -> dict[str, object]:
+    engine = str(settings.DATABASES["default"]["ENGINE"])
+    return {
+        "operator": operator_of(request),
+        "is_sandbox": settings.CHATAPP_IS_SANDBOX,
+        "sandbox_url": settings.CHATAPP_BASE_URL if settings.CHATAPP_IS_SANDBOX else "",
+        "database_words": (
+            _("embedded SQLite") if engine.endswith("sqlite3") else "MySQL"
+        ),
+        "redis_words": (
+            _("embedded Valkey") if settings.REDIS_IS_EMBEDDED else "Redis"
+        ),
+        "version": _version(),
+    }
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("whatsapp-campaign-sender")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return ""

@@ -1,0 +1,41 @@
+"""How log records look: a line each, without secrets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from urllib.parse import quote
+
+MASK = "•••"
+
+
+class LineFormatter(logging.Formatter):
+    """A record is one line; a traceback follows it, set in.
+
+    Secrets are masked wherever they turn up, such as in the path of a callback.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__(
+            "%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S%z"
+        )
+        written = {form for secret in secrets for form in (secret, quote(secret, ""))}
+        # Fewer characters would turn up by chance, and mask what is no secret.
+        self._secrets = sorted(
+            (form for form in written if len(form) >= 4), key=len, reverse=True
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        first, *more = text.split("\n")
+        return "\n".join([_printable(first), *(f"    {_printable(m)}" for m in more)])
+
+
+def _printable(line: str) -> str:
+    """Escapes what would let a logged text look like records of its own."""
+    return "".join(
+        char if char.isprintable() or char == "\t" else ascii(char)[1:-1]
+        for char in line
+    )

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from asgi_app.logs import LineFormatter
+from tests.asgi_app.reading import BASE_DIR, NAMES, Read
+
+
+def test_a_record_is_one_line_without_secrets(read: Read) -> None:
+    settings = read(
+        WEBHOOK_SECRET="w" * 20,
+        BASIC_AUTH_USERS="anna:pass word/1",
+        REDIS_URL="redis://:hush%23@h",
+        DATABASE_URL="",
+    )
+    config = settings["LOGGING"]
+    options = dict(config["formatters"]["line"])
+    assert options.pop("()") == "asgi_app.logs.LineFormatter"
+    formatter = LineFormatter(**options)
+    shown = formatter.format(
+        logging.LogRecord(
+            *("campaigns.x", logging.WARNING, "x.py", 1),
+            f"/webhooks/{'w' * 20} %s %s\n2026 ERROR forged\x1b[31m",
+            ("pass word/1 pass%20word%2F1", f"hush# {settings['SECRET_KEY']}"),
+            None,
+        )
+    )
+    first, second = shown.split("\n")
+    assert first.endswith(" WARNING campaigns.x: /webhooks/••• ••• ••• ••• •••")
+    assert second == r"    2026 ERROR forged\x1b[31m"
+
+
+def test_a_process_logs_each_record_once_to_stdout(tmp_path: Path) -> None:
+    code = (
+        "import django, logging; django.setup()\n"
+        "logging.getLogger('campaigns.x').info('plain')\n"
+        "logging.getLogger('django.security').warning('of Django')\n"
+        "logging.getLogger('uvicorn.error').warning('of uvicorn')\n"
+        "logging.getLogger('httpx').info('each request')\n"
+        "logging.getLogger('uvicorn.access').info('each request')\n"
+    )
+    empty = dict.fromkeys(NAMES, "")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ,
+            **empty,
+            "DJANGO_SETTINGS_MODULE": "asgi_app.settings",
+            "ENV_FILE": os.devnull,
+            "VAR_DIR": str(tmp_path),
+        },
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    lines = [re.sub(r"^\S+ \S+ ", "", line) for line in done.stdout.splitlines()]
+    assert lines == [
+        "INFO campaigns.x: plain",
+        "WARNING django.security: of Django",
+        "WARNING uvicorn.error: of uvicorn",
+    ]
