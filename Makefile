@@ -1,0 +1,34 @@
+# `make` lists what there is. Settings come from the environment and from .env.
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check python
+
+help: ## list the commands
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1  \2/p' Makefile
+
+run: python ## set everything up and start it; PORT=8000 moves it, Ctrl-C stops it
+	@$(PYTHON) -I asgi_app/install.py
+	@# The launcher ends with make, however that ends (15 is SIGTERM).
+	@exec $(PY) -I -S asgi_app/tether.py 15 $$PPID $(PY) -m asgi_app.run
+
+test: python ## set everything up and run all checks and tests, on both databases
+	@$(PYTHON) -I tests/prepare.py
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m tests.run $(ARGS)
+
+check: python ## lint, types, layers, migrations
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) manage.py check
+	$(PY) manage.py makemigrations --check --dry-run
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: PYTHON: there is no $(PYTHON):" \
+	  "apt-get install -y --no-install-recommends python3 python3-venv" >&2; exit 2; }

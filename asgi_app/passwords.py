@@ -1,0 +1,39 @@
+"""Makes the passwords of compose's servers: `python -m asgi_app.passwords FOLDER`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from asgi_app.env import kept_secret
+
+# The files' names are known to docker-compose.yml.
+NAMES = ("mysql", "mysql_root", "redis")
+
+
+def main(folder: Path) -> int:
+    """Makes what is missing; the first time it shows how to sign in."""
+    is_first = not (folder / NAMES[0]).exists()
+    for name in NAMES:
+        kept_secret(folder, name, size=24)
+        # Each server reads its own as a user of its own; nobody else mounts the folder.
+        (folder / name).chmod(0o444)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
+    from django.conf import settings
+
+    try:
+        users: dict[str, str] = settings.BASIC_AUTH_USERS
+    except ImproperlyConfigured as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    if is_first and settings.BASIC_AUTH_IS_GENERATED:
+        ((user, password),) = users.items()
+        print(f"Sign in at http://127.0.0.1/ as {user} with the password {password}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
