@@ -180,5 +180,7 @@ LOGGING = {
         "uvicorn.error": {"level": "WARNING"},
         # A line for every request, with the callback's path.
         "uvicorn.access": {"level": "WARNING"},
+        # Two lines for every job, and a job every few seconds.
+        "arq.worker": {"level": "WARNING"},
     },
 }

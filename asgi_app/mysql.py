@@ -1,0 +1,168 @@
+"""The door to MySQL and MariaDB: an aiomysql pool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import aiomysql
+from pymysql.constants import CLIENT
+
+from asgi_app.database import (
+    Clock,
+    DatabaseAway,
+    DatabaseError,
+    Deadlocked,
+    Params,
+    Row,
+    Tx,
+    as_time,
+)
+from asgi_app.env import MYSQL_SESSION
+
+POOL_SIZE = 8
+ACQUIRE_S = 5.0
+DEADLOCK, LOCK_WAIT = 1213, 1205
+# Client errors (2000-2999), server shutting down, killed, too many connections.
+AWAY = {1040, 1053, 1077, 1078, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1317, 3169}
+
+
+class MysqlDoor:
+    for_update = " FOR UPDATE"
+
+    def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
+        self._settings = settings
+        self._size = size
+        self._pool: aiomysql.Pool | None = None
+        self._opening = asyncio.Lock()
+        # aiomysql does not wake waiters when a connection comes back closed, so the
+        # pool is never let to have any.
+        self._slots = asyncio.Semaphore(size)
+        self._clock = Clock(self._ask_time)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        async with self._connection() as connection:
+            await connection.begin()
+            try:
+                yield _MysqlTx(connection)
+            except asyncio.CancelledError:
+                connection.close()  # a statement may still be under way on it
+                raise
+            except BaseException:
+                await connection.rollback()
+                raise
+            await connection.commit()
+
+    async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
+        async with self._connection() as connection:
+            return await _MysqlTx(connection).fetch(sql, params)
+
+    async def now(self) -> datetime:
+        return await self._clock.now()
+
+    async def close(self) -> None:
+        if self._pool is None:
+            return
+        self._pool.close()
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.wait_closed()
+        except TimeoutError:
+            self._pool.terminate()
+            await self._pool.wait_closed()
+
+    async def _ask_time(self) -> datetime:
+        ((value,),) = await self.fetch("SELECT UTC_TIMESTAMP(6)")
+        now = as_time(value)
+        assert now is not None
+        return now
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiomysql.Connection]:
+        try:
+            async with asyncio.timeout(ACQUIRE_S):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise DatabaseAway("no connection became free") from None
+        try:
+            with _translated():
+                pool = await self._open()
+                connection = await pool.acquire()
+            try:
+                with _translated():
+                    yield connection
+            finally:
+                pool.release(connection)
+        finally:
+            self._slots.release()
+
+    async def _open(self) -> aiomysql.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await aiomysql.create_pool(
+                    minsize=self._size,
+                    maxsize=self._size,
+                    host=self._settings["HOST"],
+                    port=int(self._settings["PORT"] or 3306),
+                    user=self._settings["USER"],
+                    password=self._settings["PASSWORD"],
+                    db=self._settings["NAME"],
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=3,
+                    # Seconds of idleness; under any server's wait_timeout.
+                    pool_recycle=300,
+                    client_flag=CLIENT.FOUND_ROWS,
+                    init_command=(
+                        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+                        + MYSQL_SESSION
+                    ),
+                )
+            return self._pool
+
+
+class _translated:
+    """Turns the driver's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, aiomysql.MySQLError):
+            number = error.args[0] if error.args else 0
+            if number in {DEADLOCK, LOCK_WAIT}:
+                raise Deadlocked(str(error)) from error
+            if isinstance(error, aiomysql.InterfaceError) or (
+                isinstance(number, int) and (2000 <= number < 3000 or number in AWAY)
+            ):
+                raise DatabaseAway(str(error)) from error
+            raise DatabaseError(str(error)) from error
+        if isinstance(error, OSError | asyncio.IncompleteReadError):
+            raise DatabaseAway(str(error)) from error
+
+
+class _MysqlTx:
+    def __init__(self, connection: aiomysql.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, params: Params = ()) -> int:
+        async with self._connection.cursor() as cursor:
+            return int(await cursor.execute(sql, _adapted(params)))
+
+    async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(sql, _adapted(params))
+            return list(await cursor.fetchall())
+
+
+def _adapted(params: Params) -> list[Any]:
+    return [
+        value.astimezone(UTC).replace(tzinfo=None)
+        if isinstance(value, datetime)
+        else value
+        for value in params
+    ]

@@ -1,0 +1,15 @@
+"""Addresses of the Connect page."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from chatapp import views
+
+app_name = "chatapp"
+urlpatterns = [
+    path("connect/", views.connect, name="connect"),
+    path("connect/account/", views.connect_account, name="connect-account"),
+    path("connect/lines/", views.fetch_lines, name="fetch-lines"),
+    path("connect/lines/<int:pk>/choose/", views.choose_line, name="choose-line"),
+]
