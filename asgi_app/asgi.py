@@ -1,0 +1,50 @@
+"""The web process: Django, with what it holds open between start and stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
+django_application = get_asgi_application()
+
+# After Django has loaded its apps, because they import models.
+from asgi_app.resources import Resources, open_resources  # noqa: E402
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """Serves Django, which knows no lifespan, and hands it the resources."""
+
+    def __init__(self) -> None:
+        self._resources: Resources | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        request = {**scope, "state": {"resources": self._resources}}
+        await django_application(request, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            await receive()
+            try:
+                self._resources = await stack.enter_async_context(open_resources())
+            except Exception as error:
+                # uvicorn prints the message and stops; a traceback says no more.
+                await send({"type": "lifespan.startup.failed", "message": repr(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application()

@@ -1,0 +1,100 @@
+"""What a process holds open: the database door, Redis and the ChatApp client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from arq.connections import ArqRedis
+from django.conf import settings
+from django.http import HttpRequest
+
+from asgi_app.database import open_door
+from asgi_app.redis import open_redis
+from campaigns.courier import Courier
+from campaigns.jobs import Doorbell
+from campaigns.ledger import Ledger
+from campaigns.pacing import Delays
+from campaigns.sending import Sending
+from chatapp.calls import Calls
+from chatapp.client import ChatApp
+from chatapp.limiter import Limiter
+from chatapp.lines import ensure_lines
+from chatapp.tokens import TokenStore
+from chatapp.transport import open_http
+
+
+@dataclass(frozen=True)
+class Resources:
+    redis: ArqRedis
+    tokens: TokenStore
+    chatapp: ChatApp
+    ledger: Ledger
+    sending: Sending
+    doorbell: Doorbell
+    delays: Delays
+    stopping: asyncio.Event
+
+    async def keep_connected(self) -> None:
+        """Keeps the account's tokens alive and its lines known."""
+        await self.tokens.keep_fresh()
+        await ensure_lines(self.chatapp)
+
+
+@asynccontextmanager
+async def open_resources() -> AsyncIterator[Resources]:
+    """Opens everything lazily: the process starts while Redis or MySQL is away."""
+    async with AsyncExitStack() as stack:
+        door = open_door()
+        stack.push_async_callback(door.close)
+        redis = open_redis()
+        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        http = await stack.enter_async_context(open_http(settings.CHATAPP_BASE_URL))
+        calls = Calls(http, language=settings.LANGUAGE_CODE)
+        limiter = Limiter(redis, rate_per_s=settings.CHATAPP_RATE_LIMIT)
+        tokens = TokenStore(
+            calls,
+            redis,
+            email=settings.CHATAPP_EMAIL,
+            password=settings.CHATAPP_PASSWORD,
+            app_id=settings.CHATAPP_APP_ID,
+            # Tokens of the sandbox, whose port may change, are never for the real API.
+            place=(
+                "sandbox" if settings.CHATAPP_IS_SANDBOX else settings.CHATAPP_BASE_URL
+            ),
+        )
+        stack.push_async_callback(tokens.close)
+        chatapp = ChatApp(calls, tokens, limiter, tracking=settings.CHATAPP_TRACKING)
+        source = random.SystemRandom()
+        delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
+        ledger = Ledger(door, worker=f"{socket.gethostname()}:{os.getpid()}"[:64])
+        stopping = asyncio.Event()
+        courier = Courier(ledger, chatapp, source, phone_check=settings.PHONE_CHECK)
+        yield Resources(
+            redis=redis,
+            tokens=tokens,
+            chatapp=chatapp,
+            ledger=ledger,
+            sending=Sending(
+                ledger=ledger,
+                courier=courier,
+                tokens=tokens,
+                limiter=limiter,
+                delays=delays,
+                is_stopping=stopping.is_set,
+            ),
+            doorbell=Doorbell(redis),
+            delays=delays,
+            stopping=stopping,
+        )
+
+
+def of(request: HttpRequest) -> Resources:
+    """The resources of the process that serves a request."""
+    resources: Resources = request.scope["state"]["resources"]  # type: ignore[attr-defined]
+    return resources

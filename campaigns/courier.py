@@ -1,0 +1,136 @@
+"""Takes one claimed message to ChatApp and brings its outcome home."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from asgi_app.database import DatabaseAway
+from campaigns.entries import Claimed, LineState, Move, Outcome, Setback
+from campaigns.ledger import Ledger
+from campaigns.pacing import backoff_s
+from campaigns.states import MessageStatus
+from chatapp.calls import boottime
+from chatapp.client import ChatApp
+from chatapp.errors import ChatAppError, NotReached, Refused, RetryLater
+from chatapp.types import Accepted, LineKey
+
+logger = logging.getLogger(__name__)
+
+RECORD_S = 180.0
+CODE_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Courier:
+    ledger: Ledger
+    chatapp: ChatApp
+    source: random.Random
+    phone_check: bool = False
+    clock: Callable[[], float] = boottime
+
+    async def send(
+        self, claimed: Claimed, state: LineState, deadline: float
+    ) -> tuple[Outcome, ChatAppError | None]:
+        """Sends a message; with the outcome WAITING comes the error that held it back.
+
+        `deadline` is on `clock`; nothing is sent after it.
+        """
+        assert state.head is not None
+        line = LineKey(state.licence_id, state.messenger)
+        try:
+            if self.phone_check and not await self._has_messenger(line, claimed.phone):
+                raise Refused("not_on_whatsapp")
+            accepted = await self.chatapp.send_text(
+                line,
+                phone=claimed.phone,
+                text=state.head.text,
+                tracking=claimed.tracking,
+                deadline=deadline,
+            )
+        except ChatAppError as error:
+            return _outcome_of(error, claimed, await self._moment(state))
+        return _accepted(accepted, claimed, await self._moment(state)), None
+
+    async def record(self, outcome: Outcome) -> None:
+        """Stores an outcome, patiently while the database is away."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseAway),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            stop=stop_after_delay(RECORD_S),
+            reraise=True,
+        )
+        try:
+            await retrying(self.ledger.record, outcome)
+        except Exception:
+            logger.exception(
+                "message %s stays unsure: its outcome “%s”, id %s, was not stored",
+                outcome.claimed.message_id,
+                outcome.status,
+                outcome.message_id,
+            )
+            raise
+
+    def setback(
+        self, state: LineState, turn: int, error: ChatAppError, at: datetime
+    ) -> Move:
+        """Where the line's clock goes after an error because of which nothing left."""
+        wait_s = getattr(error, "retry_after", None) or backoff_s(
+            state.setbacks, self.source
+        )
+        logger.info("line %s waits %.0f s: %s", state.line_id, wait_s, error)
+        setback = Setback(error.code[:CODE_LENGTH], error.text)
+        return Move(state.line_id, turn, at + timedelta(seconds=wait_s), setback)
+
+    async def _has_messenger(self, line: LineKey, phone: str) -> bool:
+        try:
+            return (await self.chatapp.check_phone(line, phone)).exists
+        except ChatAppError as error:
+            # The check is a courtesy: where it fails, the send decides.
+            logger.info("phone check failed: %s", error.code)
+            return True
+
+    async def _moment(self, state: LineState) -> datetime:
+        """The database's time, or near it while the database is away."""
+        try:
+            return await self.ledger.now()
+        except DatabaseAway:
+            return state.now
+
+
+def _accepted(accepted: Accepted, claimed: Claimed, at: datetime) -> Outcome:
+    return Outcome(
+        claimed,
+        MessageStatus.ACCEPTED,
+        at,
+        message_id=accepted.message_id,
+        http_status=accepted.status,
+    )
+
+
+def _outcome_of(
+    error: ChatAppError, claimed: Claimed, at: datetime
+) -> tuple[Outcome, ChatAppError | None]:
+    if isinstance(error, RetryLater | NotReached):
+        return Outcome(claimed, MessageStatus.WAITING, at), error
+    refused = isinstance(error, Refused)
+    outcome = Outcome(
+        claimed,
+        MessageStatus.FAILED if refused else MessageStatus.UNSURE,
+        at,
+        http_status=error.status,
+        code=error.code[:CODE_LENGTH],
+        reason=error.text,
+        answer=error.raw,
+    )
+    return outcome, None

@@ -1,0 +1,162 @@
+"""The pacing in which every message has a moment of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from campaigns.courier import Courier
+from campaigns.entries import Claimed, Head, LineState, LostClaim, Move
+from campaigns.ledger import CLAIM_S, Ledger
+from campaigns.pacing import Delays
+from chatapp.errors import ChatAppError, RetryLater
+from chatapp.limiter import Limiter
+
+# A job ends well before arq's own limit, and the next one goes on.
+JOB_S = 45.0
+# A gap shorter than this is waited for in the job; a longer one is arq's.
+SHORT_GAP_S = 0.5
+SLOTS = 100
+# Moments that lie further back than this were missed in an outage or a pause; those
+# that only queue behind the limiter are served all the while.
+MISSED = timedelta(seconds=60)
+
+
+@dataclass
+class EachOnItsOwn:
+    """One job: sends what is due, many at a time, until nothing is."""
+
+    ledger: Ledger
+    courier: Courier
+    limiter: Limiter
+    delays: Delays
+    is_stopping: Callable[[], bool]
+    slots: int = SLOTS
+    _state: LineState = field(init=False)
+    _ends_at: float = field(init=False)
+    _in_flight: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _error: ChatAppError | None = field(default=None, init=False)
+
+    async def serve(self, state: LineState) -> datetime:
+        """Returns when to look again; raises LostClaim, RetryLater, DatabaseAway."""
+        self._state = state
+        self._state = await self._with_delays(state)
+        self._ends_at = self.courier.clock() + JOB_S
+        try:
+            await self._send_all_due()
+        except LostClaim:
+            pass  # paused, or moved by somebody else: let go of the line below
+        except RetryLater as later:
+            self._error = later
+        except asyncio.CancelledError:
+            for task in self._in_flight:
+                task.cancel()
+            raise
+        finally:
+            # What is under way is seen through, whatever became of the line.
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
+        return await self._release()
+
+    async def _with_delays(self, state: LineState) -> LineState:
+        """Lets the delays begin to count; draws anew those that were missed."""
+        head = _head(state)
+        if head.delays_from is not None and not await self._were_missed(state):
+            return state
+        if head.delays_from is not None or head.draw_anew:
+            await self.ledger.draw_anew(head, self.delays.draws_ms())
+        else:
+            await self.ledger.begin_delays(head)
+        looked = await self.ledger.look(state.line_id)
+        if looked is None or looked.turn != state.turn or looked.head is None:
+            raise LostClaim("the line changed while its delays were drawn")
+        if looked.head.campaign_id != head.campaign_id:
+            raise LostClaim("another campaign's turn has come")
+        return looked
+
+    async def _were_missed(self, state: LineState) -> bool:
+        head = _head(state)
+        idle_since = max(filter(None, [head.delays_from, head.served_at]))
+        if state.now - idle_since < MISSED:
+            return False
+        next_moment = await self._next_moment()
+        return next_moment is not None and state.now - next_moment > MISSED
+
+    async def _send_all_due(self) -> None:
+        while True:
+            wait_s = await self._claim_what_is_due() if self._may_claim() else None
+            if self._in_flight:
+                await self._wait_for_one(wait_s)
+            elif wait_s is not None and wait_s <= SHORT_GAP_S:
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
+    def _may_claim(self) -> bool:
+        return (
+            self._error is None
+            and len(self._in_flight) < self.slots
+            and not self.is_stopping()
+            and self.courier.clock() < self._ends_at
+        )
+
+    async def _claim_what_is_due(self) -> float | None:
+        """Claims and sends; returns seconds until there may be more, None for never."""
+        self._state = replace(self._state, now=await self.ledger.now())
+        due = await self.ledger.find_due(self._state, self.slots - len(self._in_flight))
+        if not due:
+            moment = await self._next_moment()
+            if moment is None:
+                return None
+            return max((moment - self._state.now).total_seconds(), 0)
+        permits = await self.limiter.take(len(due))
+        due = due[: permits.granted]
+        if not due:
+            return permits.wait_s
+        deadline = self.courier.clock() + CLAIM_S
+        try:
+            turn = await self.ledger.claim(self._state, due)
+        except LostClaim:
+            await self.limiter.give_back(len(due))
+            raise
+        self._state = replace(self._state, turn=turn)
+        for claimed in due:
+            self._in_flight.add(asyncio.create_task(self._send(claimed, deadline)))
+        return permits.wait_s
+
+    async def _send(self, claimed: Claimed, deadline: float) -> None:
+        outcome, error = await self.courier.send(claimed, self._state, deadline)
+        self._error = error or self._error
+        await self.courier.record(outcome)
+
+    async def _wait_for_one(self, most_s: float | None) -> None:
+        done, self._in_flight = await asyncio.wait(
+            self._in_flight, timeout=most_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            task.result()
+
+    async def _next_moment(self) -> datetime | None:
+        """When the next waiting message is due; None when nothing waits."""
+        head = _head(self._state)
+        assert head.delays_from is not None
+        delay = await self.ledger.first_delay(head.campaign_id)
+        return None if delay is None else head.delays_from + delay
+
+    async def _release(self) -> datetime:
+        """Lets go of the line until its next message, or for a pause."""
+        state, now = self._state, await self.ledger.now()
+        if self._error is not None:
+            move = self.courier.setback(state, state.turn, self._error, now)
+        else:
+            pause = timedelta(seconds=self.delays.draw())
+            moment = await self._next_moment() or now + pause
+            move = Move(state.line_id, state.turn, max(now, moment))
+        await self.ledger.move(move)
+        return move.next_at
+
+
+def _head(state: LineState) -> Head:
+    assert state.head is not None
+    return state.head

@@ -1,0 +1,93 @@
+"""Writes what many callers hand in together, and answers each when it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from asgi_app.database import DatabaseAway, DatabaseError, Deadlocked
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+DEADLOCK_TRIES = 5
+
+
+class GroupCommit(Generic[T]):
+    """While one flush is under way the next gathers; no caller waits for ever.
+
+    A flush that was chosen to give way is repeated; one that holds a bad row is
+    written row by row; on anything else every caller gets the error.
+    """
+
+    def __init__(
+        self, write: Callable[[list[T]], Awaitable[None]], *, most: int = 200
+    ) -> None:
+        self._write = write
+        self._most = most
+        self._gathered: list[tuple[T, asyncio.Future[None]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def submit(self, item: T) -> None:
+        """Returns when the item is committed; raises what its flush raised."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gathered.append((item, done))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush_all())
+        await done
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._gathered:
+                batch = self._gathered[: self._most]
+                del self._gathered[: self._most]
+                await self._flush(batch)
+        finally:
+            self._flusher = None
+            for _, done in self._gathered:
+                if not done.done():
+                    done.cancel()
+            self._gathered.clear()
+
+    async def _flush(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
+        error: BaseException | None = None
+        try:
+            await self._write_patiently([item for item, _ in batch])
+        except DatabaseError as bad:
+            if len(batch) > 1 and not isinstance(bad, DatabaseAway | Deadlocked):
+                logger.warning("a batch of %d holds a bad row: %s", len(batch), bad)
+                for entry in batch:
+                    await self._flush([entry])
+                return
+            error = bad
+        except asyncio.CancelledError as cancelled:
+            self._settle(batch, cancelled)
+            raise
+        except Exception as unforeseen:  # noqa: BLE001  handed to every caller
+            error = unforeseen
+        self._settle(batch, error)
+
+    @staticmethod
+    def _settle(
+        batch: list[tuple[T, asyncio.Future[None]]], error: BaseException | None
+    ) -> None:
+        for _, done in batch:
+            if done.done():  # its caller was cancelled
+                continue
+            if error is None:
+                done.set_result(None)
+            elif isinstance(error, asyncio.CancelledError):
+                done.cancel()
+            else:
+                done.set_exception(error)
+
+    async def _write_patiently(self, items: list[T]) -> None:
+        for _ in range(DEADLOCK_TRIES - 1):
+            try:
+                await self._write(items)
+                return
+            except Deadlocked:
+                await asyncio.sleep(0.01)
+        await self._write(items)

@@ -1,0 +1,125 @@
+"""The arq functions around the loop of a line, and the doorbell that calls them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Protocol, cast
+
+from arq.connections import ArqRedis
+from arq.typing import WorkerCoroutine
+from redis.exceptions import RedisError
+
+from asgi_app.database import DatabaseAway, DatabaseError
+from campaigns.ledger import Ledger
+from campaigns.sending import Sending
+from chatapp.errors import ChatAppError
+
+logger = logging.getLogger(__name__)
+
+Ctx = dict[Any, Any]
+
+OVERDUE_S = 2.0
+
+
+# Plain JSON, because a pickle in Redis would be code in the worker. What arq itself
+# stores of a job that it fails is an exception: `str` makes that a text.
+def serialize(job: dict[str, Any]) -> bytes:
+    return json.dumps(job, default=str).encode()
+
+
+def deserialize(job: bytes) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(job)
+    return loaded
+
+
+class WorkerResources(Protocol):
+    """What the jobs find in their context under "resources"."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def sending(self) -> Sending: ...
+    @property
+    def doorbell(self) -> Doorbell: ...
+    async def keep_connected(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """Tells the workers to look at a line; forgetting a ring harms nothing."""
+
+    queue: ArqRedis
+
+    async def ring(self, line_id: int, after: timedelta, *, name: str) -> bool:
+        """Rings a line after a time; the same name rings once.
+
+        Returns False while Redis is away: the sweep rings then.
+        """
+        try:
+            await self.queue.enqueue_job(
+                "deliver",
+                line_id,
+                _job_id=f"deliver:{line_id}:{name}",
+                _defer_by=max(after, timedelta()),
+            )
+        except (RedisError, OSError) as error:
+            logger.warning("line %s was not rung: %s", line_id, error)
+            return False
+        return True
+
+    async def ring_at(self, line_id: int, at: datetime, now: datetime) -> bool:
+        return await self.ring(line_id, at - now, name=f"{at.timestamp() * 1000:.0f}")
+
+
+def _waits_for_the_database(job: Callable[..., Awaitable[None]]) -> WorkerCoroutine:
+    """Ends a job in one line while the database is away: the sweep comes again."""
+
+    @wraps(job)
+    async def waiting(ctx: Ctx, *args: Any) -> None:
+        try:
+            await job(ctx, *args)
+        except DatabaseAway as error:
+            logger.warning("%s: the database is away: %s", job.__name__, error)
+        except DatabaseError:
+            logger.exception("%s: the database refused a statement", job.__name__)
+
+    return cast(WorkerCoroutine, waiting)
+
+
+@_waits_for_the_database
+async def deliver(ctx: Ctx, line_id: int) -> None:
+    """Looks at a line, does what it has to do now, and rings for what comes next."""
+    resources: WorkerResources = ctx["resources"]
+    again_at = await resources.sending.serve(line_id)
+    if again_at is not None:
+        now = await resources.ledger.now()
+        await resources.doorbell.ring_at(line_id, again_at, now)
+
+
+@_waits_for_the_database
+async def sweep(ctx: Ctx) -> None:
+    """Rings lines whose doorbell was lost, and gives up claims past their deadline."""
+    resources: WorkerResources = ctx["resources"]
+    given_up = await resources.ledger.give_up_claims()
+    if given_up:
+        logger.warning("%d claims passed their deadline: unsure now", given_up)
+    now = await resources.ledger.now()
+    for due in await resources.ledger.overdue(by_s=OVERDUE_S):
+        # A name of its own: after a kill arq holds on to the old one for minutes.
+        name = f"sweep:{now.timestamp() * 1000:.0f}"
+        await resources.doorbell.ring(due.line_id, timedelta(), name=name)
+
+
+@_waits_for_the_database
+async def keep_connected(ctx: Ctx) -> None:
+    """Refreshes the tokens ahead of their end, and makes the first connection."""
+    resources: WorkerResources = ctx["resources"]
+    try:
+        await resources.keep_connected()
+    except ChatAppError as error:
+        logger.warning("not connected to ChatApp: %s", error)

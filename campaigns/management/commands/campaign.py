@@ -1,0 +1,227 @@
+"""`manage.py campaign`: what the pages do, for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import random
+import sys
+import time
+import uuid
+from argparse import ArgumentParser
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from asgi_app.redis import open_redis
+from campaigns.jobs import Doorbell
+from campaigns.models import TEXT_LIMIT, Campaign
+from campaigns.pacing import Delays
+from campaigns.recipients import PhoneList, read_text
+from campaigns.selectors import choosable_lines
+from campaigns.services import (
+    CampaignError,
+    cancel_campaign,
+    create_campaign,
+    pause_campaign,
+    resume_campaign,
+    start_campaign,
+)
+from campaigns.spreadsheets import UnreadableFile, read_file
+from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from chatapp.models import Line
+
+LOOK_S = 0.5
+
+
+class Command(BaseCommand):
+    help = (
+        "Creates, starts, pauses, resumes, cancels and shows campaigns. Exits with 1 "
+        "when a message of the campaign failed or is unsure, or when it cannot be done."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        create = verbs.add_parser("create", help="make a campaign from a list")
+        create.add_argument("--text", required=True, help="what is sent")
+        create.add_argument(
+            "--phones",
+            required=True,
+            metavar="FILE|-",
+            help=".txt, .csv or .xlsx, or - for the standard input",
+        )
+        create.add_argument("--name", default="", help="the text's beginning, if unset")
+        create.add_argument("--line", type=int, help="the chosen line, if unset")
+        create.add_argument(
+            "--pacing",
+            choices=[str(pacing) for pacing in Pacing],
+            default=str(Pacing.ONE_AFTER_ANOTHER),
+        )
+        create.add_argument("--start", action="store_true", help="start it at once")
+        _add_wait(create)
+        _add_json(create)
+        _add_json(_add_verb(verbs, "status", "show how far it is"))
+        start = _add_verb(verbs, "start", "start a draft, or resume")
+        _add_wait(start)
+        _add_json(start)
+        for verb, what in (("pause", "claim nothing more"), ("cancel", "end it")):
+            _add_json(_add_verb(verbs, verb, what))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._json: bool = options["json"]
+        try:
+            campaign_id = getattr(self, f"_{options['verb']}")(options)
+        except CampaignError as error:
+            raise CommandError(str(error) or type(error).__name__) from error
+        except Campaign.DoesNotExist:
+            raise CommandError(f"there is no campaign {options['id']}") from None
+        if options.get("wait"):
+            self._wait(campaign_id)
+        self._report(campaign_id)
+        if options.get("wait") or options["verb"] == "status":
+            campaign = Campaign.objects.get(pk=campaign_id)
+            sys.exit(1 if campaign.failed or campaign.unsure else 0)
+
+    def _create(self, options: dict[str, Any]) -> int:
+        text: str = options["text"]
+        if not text.strip():
+            raise CommandError("--text is empty")
+        if len(text) > TEXT_LIMIT:
+            raise CommandError(f"--text has {len(text)} characters of {TEXT_LIMIT}")
+        if options["wait"] and not options["start"]:
+            raise CommandError("--wait needs --start")
+        phones = _read_phones(options["phones"])
+        for remark in phones.remarks:
+            kept = "kept" if remark.kept else "left out"
+            raw = remark.raw.strip()
+            self.stderr.write(f"line {remark.line}: {kept}, {remark.reason}: {raw}")
+        if not phones.recipients:
+            raise CommandError("--phones has no number to send to")
+        campaign = create_campaign(
+            name=options["name"] or text.strip().splitlines()[0][:60],
+            text=text,
+            line=_line(options["line"]),
+            pacing=Pacing(options["pacing"]),
+            phones=phones,
+            delays=Delays(
+                settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, random.SystemRandom()
+            ),
+            operator=_operator(),
+        )
+        if options["start"]:
+            _ring(start_campaign(campaign_id=campaign.pk, operator=_operator()))
+        return campaign.pk
+
+    def _status(self, options: dict[str, Any]) -> int:
+        return Campaign.objects.get(pk=options["id"]).pk
+
+    def _start(self, options: dict[str, Any]) -> int:
+        campaign = Campaign.objects.get(pk=options["id"])
+        paused = campaign.status == CampaignStatus.PAUSED
+        begin = resume_campaign if paused else start_campaign
+        _ring(begin(campaign_id=campaign.pk, operator=_operator()))
+        return campaign.pk
+
+    def _pause(self, options: dict[str, Any]) -> int:
+        pause_campaign(campaign_id=options["id"], operator=_operator())
+        return int(options["id"])
+
+    def _cancel(self, options: dict[str, Any]) -> int:
+        cancel_campaign(campaign_id=options["id"], operator=_operator())
+        return int(options["id"])
+
+    def _wait(self, campaign_id: int) -> None:
+        """Waits until the campaign is sent out or cancelled."""
+        campaign = Campaign.objects.get(pk=campaign_id)
+        hidden = self._json or not sys.stderr.isatty()
+        try:
+            with tqdm(total=campaign.total, unit="msg", disable=hidden) as bar:
+                while True:
+                    campaign.refresh_from_db()
+                    bar.set_postfix_str(campaign.status, refresh=False)
+                    bar.update(campaign.answered - bar.n)
+                    if campaign.is_sent_out or (
+                        campaign.status == CampaignStatus.CANCELLED
+                    ):
+                        return
+                    time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            self.stderr.write(f"campaign {campaign_id} goes on without this command")
+            sys.exit(130)
+
+    def _report(self, campaign_id: int) -> None:
+        campaign = Campaign.objects.get(pk=campaign_id)
+        counts = {str(status): getattr(campaign, status) for status in MessageStatus}
+        state = _state(campaign)
+        if self._json:
+            about = {"id": campaign.pk, "name": campaign.name, "state": state}
+            numbers = {"total": campaign.total, **counts}
+            self.stdout.write(json.dumps({**about, **numbers}, ensure_ascii=False))
+            return
+        shown = ", ".join(f"{status} {n}" for status, n in counts.items() if n)
+        self.stdout.write(f"campaign {campaign.pk} “{campaign.name}”: {state}; {shown}")
+
+
+def _add_verb(verbs: Any, name: str, what: str) -> ArgumentParser:
+    parser: ArgumentParser = verbs.add_parser(name, help=what)
+    parser.add_argument("id", type=int, help="the campaign's number")
+    return parser
+
+
+def _add_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_wait(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait", action="store_true", help="until everything is sent out"
+    )
+
+
+def _read_phones(source: str) -> PhoneList:
+    region = settings.PHONE_REGION
+    try:
+        if source == "-":
+            return read_text(sys.stdin.read(), region=region)
+        return read_file(Path(source).name, Path(source).read_bytes(), region=region)
+    except OSError as error:
+        raise CommandError(f"--phones: {error.strerror}: {source}") from None
+    except UnreadableFile as error:
+        raise CommandError(f"--phones: {source}: {error}") from None
+
+
+def _line(pk: int | None) -> Line:
+    lines = choosable_lines()
+    if pk is not None:
+        lines = [line for line in lines if line.pk == pk]
+    if not lines:
+        raise CommandError("there is no such line; connect to ChatApp first")
+    return lines[0]
+
+
+def _state(campaign: Campaign) -> str:
+    if campaign.is_finished and campaign.status == CampaignStatus.RUNNING:
+        return "finished"
+    if campaign.is_sent_out and campaign.status == CampaignStatus.RUNNING:
+        return "sent out"
+    return campaign.status
+
+
+def _operator() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+def _ring(line_id: int) -> None:
+    """Rings at once; without Redis the sweep does it later."""
+
+    async def ring() -> None:
+        async with open_redis() as redis:
+            name = f"command:{uuid.uuid4().hex}"
+            await Doorbell(redis).ring(line_id, timedelta(), name=name)
+
+    asyncio.run(ring())

@@ -1,0 +1,200 @@
+"""Campaigns, their messages, and the clock of each line."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.fields import OpaqueIdField
+from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from chatapp.models import Line
+
+TEXT_LIMIT = 4096  # WhatsApp's own limit
+
+
+def new_tracking() -> str:
+    """A short ASCII value that ChatApp echoes, so that no send is ever mistaken."""
+    return secrets.token_hex(12)
+
+
+class Campaign(models.Model):
+    """A text for a list of recipients.
+
+    The counters hold how many messages have each status; they change in the
+    transaction that changes the messages.
+    """
+
+    name = models.CharField(max_length=200)
+    text = models.TextField()
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="campaigns")
+    pacing = models.CharField(
+        max_length=20,
+        choices=[
+            (Pacing.ONE_AFTER_ANOTHER, _("one after another")),
+            (Pacing.EACH_ON_ITS_OWN, _("each on its own")),
+        ],
+        default=Pacing.ONE_AFTER_ANOTHER,
+    )
+    status = models.CharField(max_length=12, default=CampaignStatus.DRAFT)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    # The moment from which the delays of "each on its own" count; the worker sets it
+    # when the campaign's turn on the line comes.
+    delays_from = models.DateTimeField(null=True)
+    draw_anew = models.BooleanField(default=False)
+    served_at = models.DateTimeField(null=True)
+
+    total = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)
+    claimed = models.PositiveIntegerField(default=0)
+    unsure = models.PositiveIntegerField(default=0)
+    assumed_sent = models.PositiveIntegerField(default=0)
+    accepted = models.PositiveIntegerField(default=0)
+    sent = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    delivered = models.PositiveIntegerField(default=0)
+    read = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    expired = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("campaign")
+        indexes = [
+            # The head of a line: running, with something waiting.
+            models.Index(fields=["line", "status", "waiting"], name="campaign_head"),
+            # The sweep: campaigns with claims that may be past their deadline.
+            models.Index(fields=["claimed"], name="campaign_claimed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_started(self) -> bool:
+        return self.started_at is not None
+
+    @property
+    def is_sent_out(self) -> bool:
+        """Nothing waits and nothing is under way; statuses may still climb."""
+        return self.has_started and not (self.waiting or self.claimed)
+
+    @property
+    def is_finished(self) -> bool:
+        """Sent out, and nothing is unsure either."""
+        return self.is_sent_out and not self.unsure
+
+    @property
+    def answered(self) -> int:
+        """Messages that need nothing more from the sender."""
+        return self.total - self.waiting - self.claimed
+
+    @property
+    def taken(self) -> int:
+        """Messages that ChatApp has accepted, whatever became of them later."""
+        return self.accepted + self.sent + self.delivered + self.read
+
+
+class Message(models.Model):
+    """One text to one recipient, and what the API answered."""
+
+    id = models.BigAutoField(primary_key=True)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="messages"
+    )
+    phone = models.CharField(max_length=16)  # E.164, at most 15 digits and a plus
+    status = models.CharField(max_length=12, default=MessageStatus.WAITING)
+    # "Each on its own": drawn with the row. "One after another": 0.
+    delay_ms = models.PositiveIntegerField(default=0)
+    tracking = OpaqueIdField(max_length=64, unique=True, default=new_tracking)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    claim_deadline = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    message_id = OpaqueIdField(null=True, db_index=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    code = models.CharField(max_length=100, blank=True)
+    reason = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("message")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "phone"], name="one_message_a_phone"
+            )
+        ]
+        indexes = [
+            # What may be claimed now, and the page filtered by status.
+            models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phone} · {self.status}"
+
+
+class ListRemark(models.Model):
+    """A number of the list that was left out, or kept but worth naming."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="remarks"
+    )
+    source = models.CharField(max_length=255, blank=True)
+    line = models.PositiveIntegerField()
+    raw = models.CharField(max_length=200)
+    reason = models.CharField(max_length=20)
+    phone = models.CharField(max_length=16, blank=True)
+    first_line = models.PositiveIntegerField(null=True)
+    is_kept = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("remark")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.reason}"
+
+
+class Action(models.Model):
+    """What an operator did to a campaign, and when."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="actions"
+    )
+    verb = models.CharField(max_length=20)
+    operator = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("action")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.operator}: {self.verb}"
+
+
+class LineClock(models.Model):
+    """When a line may send next.
+
+    `turn` grows with each move, so that of two jobs that saw the same turn one wins.
+    """
+
+    line = models.OneToOneField(
+        Line, on_delete=models.CASCADE, primary_key=True, related_name="clock"
+    )
+    next_at = models.DateTimeField()
+    turn = models.PositiveBigIntegerField(default=0)
+    # Tries in a row that did not leave, and why the last of them did not.
+    setbacks = models.PositiveIntegerField(default=0)
+    held_code = models.CharField(max_length=100, blank=True)
+    held_reason = models.TextField(blank=True)
+    held_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("clock of a line")
+
+    def __str__(self) -> str:
+        return f"{self.line_id}: {self.next_at}"

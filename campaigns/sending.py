@@ -1,0 +1,87 @@
+"""The loop of a line: claim what is due, send it, record the answer, draw a pause."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from campaigns.courier import Courier
+from campaigns.each_on_its_own import EachOnItsOwn
+from campaigns.entries import LineState, LostClaim, Move
+from campaigns.ledger import CLAIM_S, Ledger
+from campaigns.pacing import Delays
+from campaigns.states import Pacing
+from chatapp.client import TokenSource
+from chatapp.errors import RetryLater
+from chatapp.limiter import Limiter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """Serves a line; everything it needs comes in from outside."""
+
+    ledger: Ledger
+    courier: Courier
+    tokens: TokenSource
+    limiter: Limiter
+    delays: Delays
+    is_stopping: Callable[[], bool] = lambda: False
+
+    async def serve(self, line_id: int) -> datetime | None:
+        """Does what the line has to do now.
+
+        Returns the database's time at which to look again, None when nothing waits.
+        Raises DatabaseAway when the database is.
+        """
+        state = await self.ledger.look(line_id)
+        if state is None or state.head is None or self.is_stopping():
+            return None
+        if state.next_at > state.now:
+            return state.next_at
+        try:
+            await self.tokens.access()
+            if state.head.pacing == Pacing.ONE_AFTER_ANOTHER:
+                return await self._serve_one(state)
+            return await EachOnItsOwn(
+                ledger=self.ledger,
+                courier=self.courier,
+                limiter=self.limiter,
+                delays=self.delays,
+                is_stopping=self.is_stopping,
+            ).serve(state)
+        except LostClaim as lost:
+            logger.info("line %s: %s, looking again", line_id, lost)
+            return state.now
+        except RetryLater as later:
+            move = self.courier.setback(
+                state, state.turn, later, await self.ledger.now()
+            )
+            await self.ledger.move(move)
+            return move.next_at
+
+    async def _serve_one(self, state: LineState) -> datetime:
+        """Sends the next message, and holds the line for the pause behind it."""
+        due = await self.ledger.find_due(state, 1)
+        if not due:
+            raise LostClaim("what waited is gone")
+        permits = await self.limiter.take(1)
+        if not permits.granted:
+            return state.now + timedelta(seconds=permits.wait_s)
+        deadline = self.courier.clock() + CLAIM_S
+        try:
+            turn = await self.ledger.claim(state, due)
+        except LostClaim:
+            await self.limiter.give_back(1)
+            raise
+        outcome, error = await self.courier.send(due[0], state, deadline)
+        if error is None:
+            pause = timedelta(seconds=self.delays.draw())
+            move = Move(state.line_id, turn, outcome.at + pause)
+        else:
+            move = self.courier.setback(state, turn, error, outcome.at)
+        await self.courier.record(replace(outcome, move=move))
+        return move.next_at

@@ -1,0 +1,222 @@
+"""What people do to campaigns; each is one short transaction.
+
+Synchronous: a view calls them through `in_orm`, a command directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import F
+
+from asgi_app.database import orm_now
+from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
+from campaigns.pacing import Delays
+from campaigns.recipients import PhoneList, Remark
+from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from chatapp.models import Line
+
+T = TypeVar("T")
+
+BATCH = 1000
+
+
+class CampaignError(Exception):
+    """A person asked for what cannot be done to this campaign."""
+
+
+class NotPossibleNow(CampaignError):
+    """The campaign's state does not allow it; somebody may have been quicker."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+        super().__init__(f"the campaign is {status}")
+
+
+class NobodyToSendTo(CampaignError):
+    """The list is empty."""
+
+
+class AlreadyListed(CampaignError):
+    """The phone is on the list already."""
+
+
+def create_campaign(
+    *,
+    name: str,
+    text: str,
+    line: Line,
+    pacing: Pacing,
+    phones: PhoneList,
+    delays: Delays,
+    operator: str,
+) -> Campaign:
+    """Stores a draft with its recipients and what is to be said of the list."""
+    with transaction.atomic():
+        count = len(phones.recipients)
+        campaign = Campaign.objects.create(
+            name=name,
+            text=text,
+            line=line,
+            pacing=pacing,
+            created_by=operator,
+            total=count,
+            waiting=count,
+        )
+        rows = (
+            _message(campaign, recipient.phone, delays)
+            for recipient in phones.recipients
+        )
+        for batch in _batches(rows):
+            Message.objects.bulk_create(batch)
+        for remarks in _batches(_remark(campaign, r) for r in phones.remarks):
+            ListRemark.objects.bulk_create(remarks)
+        _note(campaign.pk, "created", operator, orm_now())
+    return campaign
+
+
+def add_recipients(
+    *, campaign_id: int, phones: PhoneList, delays: Delays, operator: str
+) -> int:
+    """Adds phones to a draft and returns how many were new to it.
+
+    Raises NotPossibleNow when it has started, AlreadyListed when none was new.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        if campaign.status != CampaignStatus.DRAFT:
+            raise NotPossibleNow(campaign.status)
+        wanted = [recipient.phone for recipient in phones.recipients]
+        listed = set(
+            Message.objects.filter(campaign=campaign, phone__in=wanted).values_list(
+                "phone", flat=True
+            )
+        )
+        rows = [
+            _message(campaign, phone, delays) for phone in wanted if phone not in listed
+        ]
+        if not rows:
+            raise AlreadyListed
+        Message.objects.bulk_create(rows)
+        Campaign.objects.filter(pk=campaign_id).update(
+            total=F("total") + len(rows), waiting=F("waiting") + len(rows)
+        )
+        _note(campaign_id, "added", operator, orm_now())
+    return len(rows)
+
+
+def start_campaign(*, campaign_id: int, operator: str) -> int:
+    """Starts a draft and returns its line; of two clicks one starts it.
+
+    Raises NotPossibleNow or NobodyToSendTo.
+    """
+    with transaction.atomic():
+        now = orm_now()
+        started = Campaign.objects.filter(
+            pk=campaign_id, status=CampaignStatus.DRAFT, waiting__gt=0
+        ).update(status=CampaignStatus.RUNNING, started_at=now)
+        if not started:
+            campaign = Campaign.objects.get(pk=campaign_id)
+            if campaign.status == CampaignStatus.DRAFT:
+                raise NobodyToSendTo
+            raise NotPossibleNow(campaign.status)
+        _note(campaign_id, "started", operator, now)
+        return _wind_clock(campaign_id, now)
+
+
+def pause_campaign(*, campaign_id: int, operator: str) -> None:
+    """Pauses: once this returns, nothing more of it is claimed."""
+    _change_status(
+        campaign_id, CampaignStatus.RUNNING, CampaignStatus.PAUSED, operator, "paused"
+    )
+
+
+def resume_campaign(*, campaign_id: int, operator: str) -> int:
+    """Goes on with what waits and returns the line."""
+    with transaction.atomic():
+        now = orm_now()
+        resumed = Campaign.objects.filter(
+            pk=campaign_id, status=CampaignStatus.PAUSED
+        ).update(status=CampaignStatus.RUNNING, delays_from=None, draw_anew=True)
+        if not resumed:
+            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).status)
+        _note(campaign_id, "resumed", operator, now)
+        return _wind_clock(campaign_id, now)
+
+
+def cancel_campaign(*, campaign_id: int, operator: str) -> None:
+    """Cancels for good: what waits is never sent."""
+    with transaction.atomic():
+        # MySQL reads the columns from left to right: `cancelled` must come first.
+        cancelled = (
+            Campaign.objects.filter(pk=campaign_id)
+            .exclude(status=CampaignStatus.CANCELLED)
+            .update(
+                cancelled=F("cancelled") + F("waiting"),
+                waiting=0,
+                status=CampaignStatus.CANCELLED,
+            )
+        )
+        if not cancelled:
+            raise NotPossibleNow(CampaignStatus.CANCELLED)
+        Message.objects.filter(
+            campaign_id=campaign_id, status=MessageStatus.WAITING
+        ).update(status=MessageStatus.CANCELLED)
+        _note(campaign_id, "cancelled", operator, orm_now())
+
+
+def _change_status(
+    campaign_id: int, was: CampaignStatus, to: CampaignStatus, operator: str, verb: str
+) -> None:
+    with transaction.atomic():
+        changed = Campaign.objects.filter(pk=campaign_id, status=was).update(status=to)
+        if not changed:
+            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).status)
+        _note(campaign_id, verb, operator, orm_now())
+
+
+def _wind_clock(campaign_id: int, now: datetime) -> int:
+    """Makes sure that the campaign's line has a clock, and returns the line."""
+    line_id: int = Campaign.objects.values_list("line_id", flat=True).get(
+        pk=campaign_id
+    )
+    LineClock.objects.get_or_create(line_id=line_id, defaults={"next_at": now})
+    return line_id
+
+
+def _locked(campaign_id: int) -> Campaign:
+    return Campaign.objects.select_for_update().get(pk=campaign_id)
+
+
+def _note(campaign_id: int, verb: str, operator: str, at: datetime) -> None:
+    Action.objects.create(campaign_id=campaign_id, verb=verb, operator=operator, at=at)
+
+
+def _message(campaign: Campaign, phone: str, delays: Delays) -> Message:
+    own = campaign.pacing == Pacing.EACH_ON_ITS_OWN
+    return Message(
+        campaign=campaign, phone=phone, delay_ms=delays.draw_ms() if own else 0
+    )
+
+
+def _remark(campaign: Campaign, remark: Remark) -> ListRemark:
+    return ListRemark(
+        campaign=campaign,
+        source=remark.source,
+        line=remark.line,
+        raw=remark.raw,
+        reason=remark.reason,
+        phone=remark.phone or "",
+        first_line=remark.first_line,
+        is_kept=remark.kept,
+    )
+
+
+def _batches(rows: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch

@@ -1,0 +1,66 @@
+"""Campaigns with made-up recipients, as the tests need them."""
+
+from __future__ import annotations
+
+import random
+
+from campaigns.models import Campaign, Message
+from campaigns.pacing import Delays
+from campaigns.recipients import PhoneList, Recipient
+from campaigns.services import create_campaign, start_campaign
+from campaigns.states import MessageStatus, Pacing
+from chatapp.models import Line
+
+
+def phones(count: int, *, start: int = 0) -> PhoneList:
+    return PhoneList(
+        recipients=tuple(
+            Recipient(phone=f"+7999{start + n:07d}", line=n + 1) for n in range(count)
+        ),
+        remarks=(),
+        lines=count,
+    )
+
+
+def draft(
+    line: Line,
+    count: int,
+    *,
+    pacing: Pacing = Pacing.ONE_AFTER_ANOTHER,
+    delays: Delays | None = None,
+    text: str = "Hello 👋",
+    start: int = 0,
+) -> Campaign:
+    return create_campaign(
+        name="Sale",
+        text=text,
+        line=line,
+        pacing=pacing,
+        phones=phones(count, start=start),
+        delays=delays or Delays(0, 0, random.Random(1)),
+        operator="anna",
+    )
+
+
+def running(
+    line: Line,
+    count: int,
+    *,
+    pacing: Pacing = Pacing.ONE_AFTER_ANOTHER,
+    delays: Delays | None = None,
+    start: int = 0,
+) -> Campaign:
+    campaign = draft(line, count, pacing=pacing, delays=delays, start=start)
+    start_campaign(campaign_id=campaign.pk, operator="anna")
+    return campaign
+
+
+def counts(campaign: Campaign) -> dict[str, int]:
+    """The campaign's counters that are not zero, after a check against its rows."""
+    campaign.refresh_from_db()
+    shown = {str(s): getattr(campaign, s) for s in MessageStatus}
+    rows = Message.objects.filter(campaign=campaign).values_list("status", flat=True)
+    counted = {str(s): list(rows).count(s) for s in MessageStatus}
+    assert shown == counted, "the counters differ from the rows"
+    assert campaign.total == sum(counted.values())
+    return {name: n for name, n in shown.items() if n}

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+from arq.worker import Worker
+from pytest_django import Settings
+
+import worker
+from asgi_app.database import in_orm
+from asgi_app.resources import open_resources
+from asgi_app.valkey import PrivateValkey
+from chatapp.models import Line
+from chatapp.sandbox.licences import GR_LICENCE_ID
+from chatapp.sandbox.testing import SandboxServer
+from tests.campaigns import lists
+from tests.eventually import eventually
+
+pytestmark = pytest.mark.usefixtures("redis")
+
+
+@pytest.fixture(autouse=True)
+def outside(settings: Settings, valkey: PrivateValkey, sandbox: SandboxServer) -> None:
+    settings.REDIS_URL = valkey.url
+    settings.CHATAPP_BASE_URL = sandbox.url
+    settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX = 0, 0.1
+
+
+@pytest.fixture
+async def campaign_line(line: Line) -> Line:
+    line.licence_id = str(GR_LICENCE_ID)
+    await in_orm(line.save)
+    return line
+
+
+def test_every_setting_is_one_that_arq_reads() -> None:
+    # arq drops what it does not know, and what a class inherits, without a word.
+    known = set(inspect.signature(Worker).parameters)
+    ours = {n for n in vars(worker.WorkerSettings) if not n.startswith("__")}
+    assert ours <= known
+    assert {"functions", "cron_jobs", "job_serializer", "keep_result"} <= ours
+
+
+async def test_it_sends_a_campaign_from_the_start_to_the_end(
+    campaign_line: Line, sandbox: SandboxServer
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 10)
+    async with open_resources() as resources:
+        stopping = resources.stopping
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: len(sandbox.record.accepted()) == 10)
+        stopping.set()
+        await working
+    assert await in_orm(lists.counts, campaign) == {"accepted": 10}
+    phones = [send.phone for send in sandbox.record.sends()]
+    assert len(set(phones)) == len(phones) == 10
+
+
+async def test_it_goes_on_by_itself_when_redis_was_wiped(
+    campaign_line: Line, sandbox: SandboxServer
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 12)
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: len(sandbox.record.accepted()) >= 3)
+        await resources.redis.flushall()
+        await eventually(lambda: len(sandbox.record.accepted()) == 12, within_s=30)
+        resources.stopping.set()
+        await working
+    assert await in_orm(lists.counts, campaign) == {"accepted": 12}
+    assert len(sandbox.record.sends()) == 12
+
+
+async def test_it_comes_back_when_redis_does(
+    campaign_line: Line, sandbox: SandboxServer, valkey: PrivateValkey
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 12)
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: len(sandbox.record.accepted()) >= 3)
+        valkey.restart()
+        await eventually(lambda: len(sandbox.record.accepted()) == 12, within_s=40)
+        assert not working.done()
+        resources.stopping.set()
+        await working
+    assert await in_orm(lists.counts, campaign) == {"accepted": 12}
+    assert len(sandbox.record.sends()) == 12
+
+
+async def test_told_to_stop_it_finishes_what_is_under_way(
+    campaign_line: Line, sandbox: SandboxServer
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 5)
+    sandbox.knobs.set("delay", seconds=1.0)
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: len(sandbox.record.sends()) == 1)
+        resources.stopping.set()
+        await working
+    assert await in_orm(lists.counts, campaign) == {"accepted": 1, "waiting": 4}
