@@ -6,6 +6,9 @@ from django.urls import include, path
 
 from asgi_app.health import healthz
 
+# Also for what is too big; Django's own page for it says nothing.
+handler400 = "campaigns.views.bad_request"
+
 urlpatterns = [
     path("healthz", healthz),
     path("", include("chatapp.urls")),

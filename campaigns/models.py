@@ -9,7 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.fields import OpaqueIdField
-from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from campaigns.states import (
+    FINISHED,
+    SENT_OUT,
+    CampaignStatus,
+    MessageStatus,
+    Pacing,
+)
 from chatapp.models import Line
 
 TEXT_LIMIT = 4096  # WhatsApp's own limit
@@ -88,6 +94,13 @@ class Campaign(models.Model):
         return self.is_sent_out and not self.unsure
 
     @property
+    def state(self) -> str:
+        """The state in which people think of it: as ordered, or how far it has got."""
+        if self.status == CampaignStatus.CANCELLED or not self.is_sent_out:
+            return self.status
+        return FINISHED if self.is_finished else SENT_OUT
+
+    @property
     def answered(self) -> int:
         """Messages that need nothing more from the sender."""
         return self.total - self.waiting - self.claimed
@@ -148,6 +161,7 @@ class ListRemark(models.Model):
     reason = models.CharField(max_length=20)
     phone = models.CharField(max_length=16, blank=True)
     first_line = models.PositiveIntegerField(null=True)
+    first_source = models.CharField(max_length=255, blank=True)
     is_kept = models.BooleanField(default=False)
 
     class Meta:

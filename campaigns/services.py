@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from asgi_app.database import orm_now
 from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
@@ -24,6 +24,10 @@ T = TypeVar("T")
 
 BATCH = 1000
 
+_HAS_SOMETHING_TO_STOP = (
+    Q(status=CampaignStatus.DRAFT) | Q(waiting__gt=0) | Q(claimed__gt=0)
+)
+
 
 class CampaignError(Exception):
     """A person asked for what cannot be done to this campaign."""
@@ -32,9 +36,9 @@ class CampaignError(Exception):
 class NotPossibleNow(CampaignError):
     """The campaign's state does not allow it; somebody may have been quicker."""
 
-    def __init__(self, status: str) -> None:
-        self.status = status
-        super().__init__(f"the campaign is {status}")
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(f"the campaign is {state.replace('_', ' ')}")
 
 
 class NobodyToSendTo(CampaignError):
@@ -89,7 +93,7 @@ def add_recipients(
     with transaction.atomic():
         campaign = _locked(campaign_id)
         if campaign.status != CampaignStatus.DRAFT:
-            raise NotPossibleNow(campaign.status)
+            raise NotPossibleNow(campaign.state)
         wanted = [recipient.phone for recipient in phones.recipients]
         listed = set(
             Message.objects.filter(campaign=campaign, phone__in=wanted).values_list(
@@ -102,6 +106,8 @@ def add_recipients(
         if not rows:
             raise AlreadyListed
         Message.objects.bulk_create(rows)
+        kept = [_remark(campaign, remark) for remark in phones.remarks if remark.kept]
+        ListRemark.objects.bulk_create(kept)
         Campaign.objects.filter(pk=campaign_id).update(
             total=F("total") + len(rows), waiting=F("waiting") + len(rows)
         )
@@ -123,16 +129,20 @@ def start_campaign(*, campaign_id: int, operator: str) -> int:
             campaign = Campaign.objects.get(pk=campaign_id)
             if campaign.status == CampaignStatus.DRAFT:
                 raise NobodyToSendTo
-            raise NotPossibleNow(campaign.status)
+            raise NotPossibleNow(campaign.state)
         _note(campaign_id, "started", operator, now)
         return _wind_clock(campaign_id, now)
 
 
 def pause_campaign(*, campaign_id: int, operator: str) -> None:
     """Pauses: once this returns, nothing more of it is claimed."""
-    _change_status(
-        campaign_id, CampaignStatus.RUNNING, CampaignStatus.PAUSED, operator, "paused"
-    )
+    with transaction.atomic():
+        paused = Campaign.objects.filter(
+            _HAS_SOMETHING_TO_STOP, pk=campaign_id, status=CampaignStatus.RUNNING
+        ).update(status=CampaignStatus.PAUSED)
+        if not paused:
+            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
+        _note(campaign_id, "paused", operator, orm_now())
 
 
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
@@ -143,7 +153,7 @@ def resume_campaign(*, campaign_id: int, operator: str) -> int:
             pk=campaign_id, status=CampaignStatus.PAUSED
         ).update(status=CampaignStatus.RUNNING, delays_from=None, draw_anew=True)
         if not resumed:
-            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).status)
+            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
         _note(campaign_id, "resumed", operator, now)
         return _wind_clock(campaign_id, now)
 
@@ -154,6 +164,7 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
         # MySQL reads the columns from left to right: `cancelled` must come first.
         cancelled = (
             Campaign.objects.filter(pk=campaign_id)
+            .filter(_HAS_SOMETHING_TO_STOP)
             .exclude(status=CampaignStatus.CANCELLED)
             .update(
                 cancelled=F("cancelled") + F("waiting"),
@@ -162,21 +173,11 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
             )
         )
         if not cancelled:
-            raise NotPossibleNow(CampaignStatus.CANCELLED)
+            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
         Message.objects.filter(
             campaign_id=campaign_id, status=MessageStatus.WAITING
         ).update(status=MessageStatus.CANCELLED)
         _note(campaign_id, "cancelled", operator, orm_now())
-
-
-def _change_status(
-    campaign_id: int, was: CampaignStatus, to: CampaignStatus, operator: str, verb: str
-) -> None:
-    with transaction.atomic():
-        changed = Campaign.objects.filter(pk=campaign_id, status=was).update(status=to)
-        if not changed:
-            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).status)
-        _note(campaign_id, verb, operator, orm_now())
 
 
 def _wind_clock(campaign_id: int, now: datetime) -> int:
@@ -212,6 +213,7 @@ def _remark(campaign: Campaign, remark: Remark) -> ListRemark:
         reason=remark.reason,
         phone=remark.phone or "",
         first_line=remark.first_line,
+        first_source=remark.first_source,
         is_kept=remark.kept,
     )
 

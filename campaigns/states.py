@@ -41,6 +41,11 @@ class CampaignStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+# What a started campaign with nothing left to do is called; computed, never stored.
+SENT_OUT = "sent_out"
+FINISHED = "finished"
+
+
 class Pacing(StrEnum):
     ONE_AFTER_ANOTHER = "one_after_another"
     EACH_ON_ITS_OWN = "each_on_its_own"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -160,14 +161,14 @@ def test_pause_resume_and_cancel_each_work_once(line: Line) -> None:
     cancel_campaign(**who)  # type: ignore[arg-type]
     with pytest.raises(NotPossibleNow) as error:
         cancel_campaign(**who)  # type: ignore[arg-type]
-    assert error.value.status == CampaignStatus.CANCELLED
+    assert error.value.state == CampaignStatus.CANCELLED
     assert lists.counts(campaign) == {"cancelled": 2}
     done = [verb for verb, _ in verbs(campaign)]
     assert done == ["created", "started", "paused", "resumed", "cancelled"]
 
 
 def test_a_campaign_that_does_not_exist_is_said(line: Line) -> None:
-    for do in (start_campaign, pause_campaign, resume_campaign):
+    for do in (start_campaign, pause_campaign, resume_campaign, cancel_campaign):
         with pytest.raises(Campaign.DoesNotExist):
             do(campaign_id=404, operator="anna")
 
@@ -176,3 +177,16 @@ def test_a_list_may_be_empty_and_large(line: Line) -> None:
     assert lists.counts(lists.draft(line, 0)) == {}
     assert lists.counts(lists.draft(line, 2_345)) == {"waiting": 2_345}
     assert PhoneList((), (), 0) == lists.phones(0)
+
+
+@pytest.mark.parametrize("stop", [pause_campaign, cancel_campaign])
+def test_what_is_sent_out_is_not_stopped_any_more(
+    line: Line, stop: Callable[..., None]
+) -> None:
+    campaign = lists.running(line, 2)
+    Message.objects.filter(campaign=campaign).update(status="accepted")
+    Campaign.objects.filter(pk=campaign.pk).update(waiting=0, accepted=2)
+    with pytest.raises(NotPossibleNow) as error:
+        stop(campaign_id=campaign.pk, operator="anna")
+    assert error.value.state == "finished"
+    assert status(campaign) == CampaignStatus.RUNNING

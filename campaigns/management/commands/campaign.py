@@ -157,7 +157,7 @@ class Command(BaseCommand):
     def _report(self, campaign_id: int) -> None:
         campaign = Campaign.objects.get(pk=campaign_id)
         counts = {str(status): getattr(campaign, status) for status in MessageStatus}
-        state = _state(campaign)
+        state = campaign.state.replace("_", " ")
         if self._json:
             about = {"id": campaign.pk, "name": campaign.name, "state": state}
             numbers = {"total": campaign.total, **counts}
@@ -204,14 +204,6 @@ def _line(pk: int | None) -> Line:
     return lines[0]
 
 
-def _state(campaign: Campaign) -> str:
-    if campaign.is_finished and campaign.status == CampaignStatus.RUNNING:
-        return "finished"
-    if campaign.is_sent_out and campaign.status == CampaignStatus.RUNNING:
-        return "sent out"
-    return campaign.status
-
-
 def _operator() -> str:
     return f"{getpass.getuser()} (command line)"
 
@@ -220,8 +212,9 @@ def _ring(line_id: int) -> None:
     """Rings at once; without Redis the sweep does it later."""
 
     async def ring() -> None:
-        async with open_redis() as redis:
-            name = f"command:{uuid.uuid4().hex}"
-            await Doorbell(redis).ring(line_id, timedelta(), name=name)
+        redis = open_redis()
+        name = f"command:{uuid.uuid4().hex}"
+        await Doorbell(redis).ring(line_id, timedelta(), name=name)
+        await redis.aclose(close_connection_pool=True)
 
     asyncio.run(ring())

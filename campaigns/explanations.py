@@ -1,0 +1,89 @@
+"""What the code of an answer means for a message, or for a line that is held back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_ANSWER_LOST = lazy("The request left, but no usable answer came back.")
+_NOT_REACHED = lazy("ChatApp could not be reached.")
+_TOO_FAST = lazy("ChatApp asked for a pause: too many requests at once.")
+_LOG_IN_REFUSED = lazy(
+    "ChatApp refused the log-in. Please check the account on the Connect page."
+)
+_CONNECT_AGAIN = lazy(
+    "ChatApp does not accept the stored tokens. Please connect the account again."
+)
+
+KNOWN: Mapping[str, StrOrPromise] = {
+    # ChatApp's own
+    "ApiInvalidTokenError": _CONNECT_AGAIN,
+    "ApiInvalidRefreshTokenError": _CONNECT_AGAIN,
+    "ApiInvalidCredentialsError": _LOG_IN_REFUSED,
+    "ApiRateLimitError": _TOO_FAST,
+    # About one message
+    "not_on_whatsapp": lazy("This phone has no WhatsApp."),
+    "refused": lazy("ChatApp refused the message without giving a reason."),
+    "http_402": lazy("ChatApp asks for a payment: please check the licence."),
+    "http_404": lazy("ChatApp does not know this line or this chat."),
+    "http_413": lazy("The message is too big for ChatApp."),
+    "http_422": lazy("ChatApp found something wrong with the phone or the text."),
+    "read_timeout": lazy("The request left, but ChatApp did not answer in time."),
+    "hung_up": lazy("The request left, but ChatApp hung up without an answer."),
+    "not_http": _ANSWER_LOST,
+    "not_json": _ANSWER_LOST,
+    "odd_answer": _ANSWER_LOST,
+    "body_too_big": _ANSWER_LOST,
+    "no_message_id": lazy("ChatApp answered, but gave no id for the message."),
+    "no_answer_recorded": lazy(
+        "It was claimed for sending, and no answer was recorded in time."
+    ),
+    # About a line: nothing left
+    "connect_timeout": _NOT_REACHED,
+    "not_reached": _NOT_REACHED,
+    "bad_address": lazy("CHATAPP_BASE_URL is not a web address."),
+    "rate_limited": _TOO_FAST,
+    "no_permit": lazy("Our own limit of requests a second is used up."),
+    "limiter_away": lazy("Redis does not answer, and without it nothing may leave."),
+    "redis_away": lazy("Redis does not answer, and without it no token is renewed."),
+    "database_away": lazy("The database does not answer."),
+    "out_of_time": lazy("There was too little time left for a safe try."),
+    "not_connected": lazy(
+        "No ChatApp account is connected. Please connect one on the Connect page."
+    ),
+    "token_refused": _CONNECT_AGAIN,
+    "refresh_refused": _CONNECT_AGAIN,
+    "log_in_refused": _LOG_IN_REFUSED,
+    "renewal_under_way": lazy("The access to ChatApp is being renewed."),
+    "quota_reached": lazy(
+        "Today's log-ins and refreshes are used up. It goes on by itself later."
+    ),
+}
+# Codes of the token store: what was asked for, then what came of it.
+_ENDINGS: Mapping[str, StrOrPromise] = {
+    "_not_reached": _NOT_REACHED,
+    "_put_off": _TOO_FAST,
+    "_short_lived": _CONNECT_AGAIN,
+    "_unsure": lazy("ChatApp's answer about the access to it was lost."),
+    "_pending": lazy("ChatApp's answer about the access to it was lost."),
+}
+
+
+def explain(code: str) -> str:
+    """What the code means; empty for one that is ChatApp's own and not known."""
+    if code in KNOWN:
+        return str(KNOWN[code])
+    for ending, meaning in _ENDINGS.items():
+        if code.endswith(ending):
+            return str(meaning)
+    if code.startswith("http_5"):
+        return _("The request left, and ChatApp answered with an error of its own.")
+    if code.startswith("http_4"):
+        return _("ChatApp refused the message without giving a reason.")
+    return ""

@@ -1,0 +1,21 @@
+"""Addresses of the campaign pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from campaigns import assets, views
+
+app_name = "campaigns"
+urlpatterns = [
+    path("", views.campaign_list, name="list"),
+    path("campaigns/new/", views.new_campaign, name="new"),
+    path("campaigns/<int:campaign_id>/", views.campaign, name="campaign"),
+    path("campaigns/<int:campaign_id>/receipt/", views.receipt, name="receipt"),
+    path("campaigns/<int:campaign_id>/recipients/", views.add_phone, name="add-phone"),
+    path("campaigns/<int:campaign_id>/start/", views.start, name="start"),
+    path("campaigns/<int:campaign_id>/pause/", views.pause, name="pause"),
+    path("campaigns/<int:campaign_id>/resume/", views.resume, name="resume"),
+    path("campaigns/<int:campaign_id>/cancel/", views.cancel, name="cancel"),
+    path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
+]

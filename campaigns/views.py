@@ -1,0 +1,278 @@
+"""The campaign pages: each reads once, or writes once and sends the browser on.
+
+No page talks to ChatApp. A view that is cancelled, because its browser went away, has
+harmed nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from asgi_app.database import in_orm
+from asgi_app.middleware import operator_of
+from campaigns import receipts, selectors, services, wording
+from campaigns.forms import CampaignForm, PhoneForm
+from campaigns.models import TEXT_LIMIT, Campaign
+from campaigns.pacing import Delays, Duration, how_long
+from campaigns.recipients import read_phone
+from campaigns.states import CampaignStatus, Pacing
+
+RELOAD_S = 5
+EXAMPLE = 100  # recipients for which the form says beforehand how long they take
+PHONE = re.compile(r"\+[0-9]{7,15}")
+
+require_page_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+class Doorbell(Protocol):
+    async def ring(self, line_id: int, after: timedelta, *, name: str) -> bool: ...
+
+
+class Resources(Protocol):
+    """What these pages need of the process that serves them."""
+
+    @property
+    def doorbell(self) -> Doorbell: ...
+
+    @property
+    def delays(self) -> Delays: ...
+
+
+@require_safe
+async def campaign_list(request: HttpRequest) -> HttpResponse:
+    found = await in_orm(selectors.list_campaigns, page=_page_number(request))
+    ctx = {"list": found, "page": found.page, "pages": found.pages}
+    return _live(request, "campaigns/list.html", ctx, found.has_news_to_come)
+
+
+@require_page_or_post
+async def new_campaign(request: HttpRequest) -> HttpResponse:
+    """Checks a list, or stores a draft; whatever is wrong comes back with the input."""
+    delays = _resources(request).delays
+    form, draft = await in_orm(_read_form, request, delays)
+    if draft:
+        return redirect("campaigns:campaign", draft.pk)
+    phones = form.phone_list
+    count = len(phones.recipients) if phones else 0
+    ctx = {
+        "form": form,
+        "text_limit": TEXT_LIMIT,
+        "phones": phones,
+        "remarks": phones.remarks[: selectors.REMARKS_SHOWN] if phones else (),
+        "tallies": receipts.tally(phones.remarks) if phones else (),
+        "count": count or EXAMPLE,
+        "lengths": _lengths(count or EXAMPLE, delays),
+        "pause": wording.seconds_between(delays.least_s, delays.most_s),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "campaigns/new.html", ctx, status=status)
+
+
+@require_safe
+async def campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    return await _campaign_page(request, campaign_id)
+
+
+@require_safe
+async def receipt(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    page = _page_number(request)
+    try:
+        found = await in_orm(selectors.read_receipt, campaign_id=campaign_id, page=page)
+    except Campaign.DoesNotExist as error:
+        raise Http404 from error
+    ctx = {"receipt": found, "page": found.page, "pages": found.pages}
+    return render(request, "campaigns/receipt.html", ctx)
+
+
+@require_page_or_post
+async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("campaigns:campaign", campaign_id)
+    form = PhoneForm(request.POST, region=settings.PHONE_REGION)
+    if not form.is_valid():
+        return await _campaign_page(request, campaign_id, phone=form, status=422)
+    phones = form.cleaned_data["phone"]
+    try:
+        await in_orm(
+            services.add_recipients,
+            campaign_id=campaign_id,
+            phones=phones,
+            delays=_resources(request).delays,
+            operator=operator_of(request),
+        )
+    except Campaign.DoesNotExist as error:
+        raise Http404 from error
+    except services.AlreadyListed:
+        form.add_error("phone", _("This phone is on the list already."))
+        return await _campaign_page(request, campaign_id, phone=form, status=409)
+    except services.CampaignError as error:
+        return await _campaign_page(request, campaign_id, trouble=error, status=409)
+    address = reverse("campaigns:campaign", args=[campaign_id])
+    added = urlencode({"added": phones.recipients[0].phone})
+    return redirect(f"{address}?{added}#list")
+
+
+@require_page_or_post
+async def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    return await _act(request, campaign_id, services.start_campaign)
+
+
+@require_page_or_post
+async def pause(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    return await _act(request, campaign_id, services.pause_campaign)
+
+
+@require_page_or_post
+async def resume(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    return await _act(request, campaign_id, services.resume_campaign)
+
+
+@require_page_or_post
+async def cancel(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Asks first; what is cancelled cannot be resumed."""
+    if request.method == "POST":
+        return await _act(request, campaign_id, services.cancel_campaign)
+    return await _campaign_page(request, campaign_id, template="campaigns/cancel.html")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The handler of 400, which also answers to what is too big to be read."""
+    too_big = isinstance(exception, RequestDataTooBig)
+    limit_mb = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
+    ctx = {"too_big": too_big, "limit_mb": limit_mb}
+    return render(request, "400.html", ctx, status=413 if too_big else 400)
+
+
+def _read_form(
+    request: HttpRequest, delays: Delays
+) -> tuple[CampaignForm, Campaign | None]:
+    """Reads the form, and stores the draft if it is good and to be saved."""
+    form = CampaignForm(
+        *((request.POST, request.FILES) if request.method == "POST" else ()),
+        lines=selectors.choosable_lines(),
+        region=settings.PHONE_REGION,
+        now=timezone.now(),
+    )
+    if not (form.is_valid() and form.is_to_be_saved):
+        return form, None
+    draft = services.create_campaign(
+        name=form.cleaned_data["name"],
+        text=form.cleaned_data["text"],
+        line=form.cleaned_data["line"],
+        pacing=form.cleaned_data["pacing"],
+        phones=form.cleaned_data["phones"],
+        delays=delays,
+        operator=operator_of(request),
+    )
+    return form, draft
+
+
+async def _act(
+    request: HttpRequest, campaign_id: int, service: Callable[..., int | None]
+) -> HttpResponse:
+    """Does one thing to a campaign, and rings its line if that is to look at once."""
+    if request.method != "POST":
+        return redirect("campaigns:campaign", campaign_id)
+    try:
+        line_id = await in_orm(
+            service, campaign_id=campaign_id, operator=operator_of(request)
+        )
+    except Campaign.DoesNotExist as error:
+        raise Http404 from error
+    except services.CampaignError as error:
+        return await _campaign_page(request, campaign_id, trouble=error, status=409)
+    if line_id is not None:
+        name = f"start:{campaign_id}:{uuid.uuid4().hex}"
+        await _resources(request).doorbell.ring(line_id, timedelta(), name=name)
+    return redirect("campaigns:campaign", campaign_id)
+
+
+async def _campaign_page(
+    request: HttpRequest,
+    campaign_id: int,
+    *,
+    template: str = "",
+    phone: PhoneForm | None = None,
+    trouble: services.CampaignError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    try:
+        found = await in_orm(
+            selectors.read_campaign,
+            campaign_id=campaign_id,
+            page=_page_number(request),
+        )
+    except Campaign.DoesNotExist as error:
+        raise Http404 from error
+    ctx: dict[str, Any] = {
+        "it": found,
+        "campaign": found.campaign,
+        "page": found.page,
+        "pages": found.pages,
+        "trouble": _words(trouble) if trouble else "",
+    }
+    is_draft = found.campaign.status == CampaignStatus.DRAFT
+    if is_draft:
+        region = settings.PHONE_REGION
+        added = PHONE.fullmatch(request.GET.get("added", ""))
+        ctx["phone"] = phone or PhoneForm(region=region)
+        ctx["added"] = read_phone(added[0], region=region) if added else None
+        ctx["lengths"] = _lengths(found.campaign.total, _resources(request).delays)
+    # A page with a field or a question does not reload, nor does an answer to a POST.
+    live = found.has_news_to_come and not template and request.method != "POST"
+    template = template or f"campaigns/{'draft' if is_draft else 'results'}.html"
+    return _live(request, template, ctx, live, status=status)
+
+
+def _live(
+    request: HttpRequest,
+    template: str,
+    ctx: dict[str, Any],
+    live: bool,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    """Renders a page that reloads itself while there is news to come."""
+    reloads = live and request.GET.get("reload") != "off"
+    ctx |= {"live": live, "reloads": reloads}
+    response = render(request, template, ctx, status=status)
+    if reloads:
+        response.headers["Refresh"] = str(RELOAD_S)
+    return response
+
+
+def _lengths(count: int, delays: Delays) -> list[tuple[Pacing, Duration]]:
+    rate = settings.CHATAPP_RATE_LIMIT
+    return [(p, how_long(count, p, delays, rate_per_s=rate)) for p in Pacing]
+
+
+def _words(error: services.CampaignError) -> str:
+    if isinstance(error, services.NotPossibleNow):
+        return str(wording.NOT_POSSIBLE[error.state])
+    if isinstance(error, services.NobodyToSendTo):
+        return _("There is nobody on the list yet. Please add a phone first.")
+    return str(error)
+
+
+def _page_number(request: HttpRequest) -> int:
+    asked = request.GET.get("page", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1
+
+
+def _resources(request: HttpRequest) -> Resources:
+    resources: Resources = request.scope["state"]["resources"]  # type: ignore[attr-defined]
+    return resources

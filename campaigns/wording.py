@@ -1,0 +1,172 @@
+"""States, reasons and answers in the words that operators read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from campaigns.pacing import Duration
+from campaigns.recipients import Reason
+from campaigns.spreadsheets import Unreadable
+from campaigns.states import (
+    FINISHED,
+    SENT_OUT,
+    CampaignStatus,
+    MessageStatus,
+    Pacing,
+)
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+MESSAGES: Mapping[str, StrOrPromise] = {
+    MessageStatus.WAITING: lazy("waiting"),
+    MessageStatus.CLAIMED: lazy("on its way"),
+    MessageStatus.UNSURE: lazy("unsure"),
+    MessageStatus.ASSUMED_SENT: lazy("assumed sent"),
+    MessageStatus.ACCEPTED: lazy("accepted"),
+    MessageStatus.SENT: lazy("sent"),
+    MessageStatus.FAILED: lazy("failed"),
+    MessageStatus.DELIVERED: lazy("delivered"),
+    MessageStatus.READ: lazy("read"),
+    MessageStatus.CANCELLED: lazy("cancelled"),
+    MessageStatus.EXPIRED: lazy("expired"),
+}
+# Counters in the order in which a message climbs; the first are named even at 0.
+LADDER = (
+    MessageStatus.WAITING,
+    MessageStatus.CLAIMED,
+    MessageStatus.ACCEPTED,
+    MessageStatus.SENT,
+    MessageStatus.DELIVERED,
+    MessageStatus.READ,
+    MessageStatus.FAILED,
+    MessageStatus.UNSURE,
+    MessageStatus.ASSUMED_SENT,
+    MessageStatus.CANCELLED,
+    MessageStatus.EXPIRED,
+)
+ALWAYS_NAMED = frozenset(
+    {
+        MessageStatus.WAITING,
+        MessageStatus.ACCEPTED,
+        MessageStatus.FAILED,
+        MessageStatus.UNSURE,
+    }
+)
+
+CAMPAIGNS: Mapping[str, StrOrPromise] = {
+    CampaignStatus.DRAFT: lazy("draft"),
+    CampaignStatus.RUNNING: lazy("running"),
+    CampaignStatus.PAUSED: lazy("paused"),
+    CampaignStatus.CANCELLED: lazy("cancelled"),
+    SENT_OUT: lazy("sent out"),
+    FINISHED: lazy("finished"),
+}
+
+PACINGS: Mapping[str, StrOrPromise] = {
+    Pacing.ONE_AFTER_ANOTHER: lazy("One after another"),
+    Pacing.EACH_ON_ITS_OWN: lazy("Each on its own"),
+}
+
+NOT_POSSIBLE: Mapping[str, StrOrPromise] = {
+    CampaignStatus.DRAFT: lazy("This campaign has not been started yet."),
+    CampaignStatus.RUNNING: lazy("This campaign is running already."),
+    CampaignStatus.PAUSED: lazy("This campaign has been started, and is paused now."),
+    CampaignStatus.CANCELLED: lazy(
+        "This campaign is cancelled: nothing of it is sent any more."
+    ),
+    SENT_OUT: lazy("This campaign is sent out: nothing waits any more."),
+    FINISHED: lazy("This campaign is finished: nothing waits any more."),
+}
+
+VERBS: Mapping[str, StrOrPromise] = {
+    "created": lazy("created the draft"),
+    "added": lazy("added to the list"),
+    "started": lazy("started it"),
+    "paused": lazy("paused it"),
+    "resumed": lazy("resumed it"),
+    "cancelled": lazy("cancelled it"),
+}
+
+REASONS: Mapping[str, StrOrPromise] = {
+    Reason.DOUBLE: lazy("on the list already"),
+    Reason.NOT_A_NUMBER: lazy("no phone number found here"),
+    Reason.TOO_SHORT: lazy("too few digits"),
+    Reason.TOO_LONG: lazy("too many digits"),
+    Reason.INVALID: lazy("no such phone number exists"),
+    Reason.TOLL_FREE: lazy("a toll-free number; it cannot have WhatsApp"),
+    Reason.PREMIUM: lazy("a premium-rate or shared-cost number"),
+    Reason.SERVICE: lazy("a service number, not a person's phone"),
+    Reason.DIGITS_LOST: lazy("Excel has destroyed digits of this number"),
+    Reason.EMPTY: lazy("the phone is missing"),
+    Reason.LANDLINE: lazy("a landline; WhatsApp Business may run on it"),
+    Reason.RESTORED: lazy("restored from Excel's notation; please compare"),
+}
+
+UNREADABLE: Mapping[str, StrOrPromise] = {
+    Unreadable.EMPTY: lazy("The file is empty."),
+    Unreadable.NOT_A_TABLE: lazy(
+        "The file is not a table. Please save it as .xlsx or .csv and choose it again."
+    ),
+    Unreadable.BROKEN: lazy(
+        "The file is damaged. Please open and save it anew, then choose it again."
+    ),
+    Unreadable.PASSWORD_PROTECTED: lazy(
+        "The file is protected by a password. Please save it without one."
+    ),
+    Unreadable.OLD_WORKBOOK: lazy(
+        "This is a workbook of old Excel (.xls). Please save it as .xlsx."
+    ),
+    Unreadable.TOO_BIG: lazy("The file unpacks to too much. Please split it."),
+    Unreadable.TOO_MANY_ROWS: lazy(
+        "There are more than 100,000 lines. Please make several campaigns of them."
+    ),
+    Unreadable.NO_PHONE_COLUMN: lazy("No column with phones was found in the file."),
+    Unreadable.UNKNOWN_KIND: lazy(
+        "This kind of file cannot be read. Please choose a .txt, .csv or .xlsx file."
+    ),
+}
+
+
+def time_span(span: timedelta) -> str:
+    """A length of time in its two largest useful units."""
+    seconds = round(span.total_seconds())
+    if seconds < 60:
+        return _("%(seconds)d s") % {"seconds": seconds}
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    if minutes < 24 * 60:
+        hours, minutes = divmod(minutes, 60)
+        if not minutes:
+            return _("%(hours)d h") % {"hours": hours}
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    days, hours = divmod(round(minutes / 60), 24)
+    in_days = ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
+    return in_days + (" " + _("%(hours)d h") % {"hours": hours} if hours else "")
+
+
+def duration(lasting: Duration) -> str:
+    """How long a list takes, with its band: "about 45 min (± 4 min)"."""
+    about = time_span(lasting.mean)
+    if lasting.mean < timedelta(seconds=1):
+        return _("at once")
+    if lasting.band < timedelta(seconds=1):
+        return _("about %(time)s") % {"time": about}
+    return _("about %(time)s (± %(band)s)") % {
+        "time": about,
+        "band": time_span(lasting.band),
+    }
+
+
+def seconds_between(least_s: float, most_s: float) -> str:
+    """The bounds of a random delay: "5–50 s"."""
+    if least_s == most_s:
+        return _("%(seconds)g s") % {"seconds": least_s}
+    return _("%(least)g–%(most)g s") % {"least": least_s, "most": most_s}

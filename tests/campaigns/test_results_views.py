@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+from redis.asyncio import Redis
+
+from asgi_app.database import in_orm, orm_now
+from campaigns import services
+from campaigns.models import Campaign, LineClock, Message
+from campaigns.selectors import PAGE
+from campaigns.states import CampaignStatus, MessageStatus
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.browser import Site, change, form, fresh, open_site, rings, words
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+async def test_start_rings_the_line_and_two_clicks_start_once(
+    site: Site, line: Line, redis: Redis
+) -> None:
+    campaign = await in_orm(lists.draft, line, 2)
+    path = f"/campaigns/{campaign.pk}/"
+    response = await site.post(path + "start/")
+    assert (response.status_code, response.headers["Location"]) == (302, path)
+    assert [name.split(":")[:2] for name in await rings(redis)] == [
+        ["deliver", str(line.pk)]
+    ]
+    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
+    second = await site.post(path + "start/")
+    assert second.status_code == 409
+    assert "running already" in words(second)
+    assert "Refresh" not in second.headers
+    assert len(await rings(redis)) == 1
+
+
+async def test_start_works_while_redis_is_away(line: Line, settings: Settings) -> None:
+    campaign = await in_orm(lists.draft, line, 2)
+    settings.REDIS_URL = "redis://127.0.0.1:1"
+    async with open_site() as site_without:
+        response = await site_without.post(f"/campaigns/{campaign.pk}/start/")
+    assert response.status_code == 302
+    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
+
+
+async def test_an_empty_draft_does_not_start(site: Site, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 0)
+    response = await site.post(f"/campaigns/{campaign.pk}/start/")
+    assert response.status_code == 409
+    assert "nobody on the list" in words(response)
+
+
+async def test_pause_names_what_is_under_way_and_resume_rings(
+    site: Site, line: Line, redis: Redis
+) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    await claim_one(campaign)
+    path = f"/campaigns/{campaign.pk}/"
+    response = await site.post(path + "pause/")
+    assert response.status_code == 302
+    page = await site.get(path)
+    said = words(page)
+    assert "Paused by anna" in said
+    assert "1 message had been taken up before and may still arrive: +7999" in said
+    assert page.headers["Refresh"] == "5"
+    assert not await rings(redis)
+    assert (await site.post(path + "resume/")).status_code == 302
+    assert len(await rings(redis)) == 1
+    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
+
+
+async def claim_one(campaign: Campaign) -> None:
+    def write() -> None:
+        first = Message.objects.filter(campaign=campaign).order_by("id").first()
+        assert first is not None
+        now = orm_now()
+        Message.objects.filter(pk=first.pk).update(
+            status=MessageStatus.CLAIMED,
+            claimed_at=now,
+            claim_deadline=now + timedelta(seconds=90),
+        )
+        Campaign.objects.filter(pk=campaign.pk).update(
+            waiting=campaign.total - 1, claimed=1
+        )
+
+    await in_orm(write)
+
+
+async def test_a_paused_campaign_with_nothing_under_way_stands_still(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    await site.post(f"/campaigns/{campaign.pk}/pause/")
+    page = await site.get(f"/campaigns/{campaign.pk}/")
+    assert "Refresh" not in page.headers
+    assert "may still arrive" not in words(page)
+
+
+async def test_cancel_asks_first(site: Site, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    path = f"/campaigns/{campaign.pk}/"
+    asked = await site.get(path + "cancel/")
+    assert "3 messages still wait, and are never sent" in words(asked)
+    assert "Refresh" not in asked.headers
+    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
+    assert (await site.post(path + "cancel/")).status_code == 302
+    page = await site.get(path)
+    assert "Cancelled by anna" in words(page)
+    assert "Resume" not in words(page)
+    again = await site.post(path + "resume/")
+    assert again.status_code == 409
+    assert "nothing of it is sent any more" in words(again)
+
+
+@pytest.mark.parametrize("verb", ["start", "pause", "resume", "recipients"])
+async def test_an_action_opened_as_a_page_leads_back(
+    site: Site, line: Line, verb: str
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    response = await site.get(f"/campaigns/{campaign.pk}/{verb}/")
+    assert response.headers["Location"] == f"/campaigns/{campaign.pk}/"
+    assert (await fresh(campaign)).status == CampaignStatus.DRAFT
+
+
+async def test_every_answer_is_shown_in_words_with_its_code(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 4)
+    answers: list[dict[str, Any]] = [
+        {"status": "accepted", "message_id": "3EB0aB"},
+        {"status": "failed", "code": "ApiChatNotFound", "reason": "No <chat>"},
+        {"status": "unsure", "code": "read_timeout"},
+        {"status": "failed", "code": "not_on_whatsapp"},
+    ]
+
+    def answer() -> None:
+        messages = Message.objects.filter(campaign=campaign).order_by("id")
+        for message, values in zip(messages, answers, strict=True):
+            Message.objects.filter(pk=message.pk).update(
+                answered_at=orm_now(), **values
+            )
+        Campaign.objects.filter(pk=campaign.pk).update(
+            waiting=0, accepted=1, failed=2, unsure=1
+        )
+
+    await in_orm(answer)
+    response = await site.get(f"/campaigns/{campaign.pk}/")
+    said = words(response)
+    assert "3EB0aB" in said
+    assert "No &lt;chat&gt; ApiChatNotFound" in said
+    assert "did not answer in time. read_timeout" in said
+    assert "This phone has no WhatsApp. not_on_whatsapp" in said
+    assert "of 1 message nobody knows whether it left" in said
+    assert "4 of 4 done" in said
+    assert "Refresh" not in response.headers
+    await change(campaign, unsure=0, accepted=2)
+    assert "Finished" in words(await site.get(f"/campaigns/{campaign.pk}/"))
+
+
+async def test_the_page_names_the_next_message(site: Site, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    path = f"/campaigns/{campaign.pk}/"
+    now = await in_orm(orm_now)
+    await in_orm(LineClock.objects.update, next_at=now + timedelta(hours=1))
+    assert "The next message leaves at" in words(await site.get(path))
+    await in_orm(LineClock.objects.update, next_at=now - timedelta(minutes=1))
+    assert "check that the worker is running" in words(await site.get(path))
+
+
+async def test_the_page_says_why_nothing_leaves(site: Site, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    now = await in_orm(orm_now)
+    await in_orm(
+        LineClock.objects.update,
+        next_at=now + timedelta(minutes=1),
+        held_code="log_in_refused",
+        held_reason="Wrong password",
+        held_at=now,
+    )
+    said = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "Nothing leaves now. ChatApp refused the log-in" in said
+    assert "log_in_refused : Wrong password" in said
+    assert "Next try" in said
+
+
+async def test_a_campaign_behind_another_names_it(site: Site, line: Line) -> None:
+    first = await in_orm(lists.running, line, 2)
+    second = await in_orm(lists.running, line, 2, start=10)
+    page = await site.get(f"/campaigns/{second.pk}/")
+    assert "Waits for its turn: the line serves Sale first" in words(page)
+    assert f'href="/campaigns/{first.pk}/"' in page.text
+
+
+async def test_pages_of_a_hundred_keep_their_place_on_reload(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, PAGE + 5)
+    page = await site.get(f"/campaigns/{campaign.pk}/?page=2")
+    assert page.headers["Refresh"] == "5"
+    assert "Page 2 of 2" in words(page)
+    assert page.text.count('<th scope="row"') == 5
+    assert "?page=2&amp;reload=off" in page.text
+    stopped = await site.get(f"/campaigns/{campaign.pk}/?page=2&reload=off")
+    assert "Refresh" not in stopped.headers
+    assert "?page=1&amp;reload=off" in stopped.text
+
+
+async def test_the_receipt_outlives_the_start(site: Site, line: Line) -> None:
+    await site.post(
+        "/campaigns/new/",
+        **form(line, phones="89990000001\n8 800 555 35 35", pacing="each_on_its_own"),
+    )
+    campaign = await in_orm(Campaign.objects.get)
+    await in_orm(services.start_campaign, campaign_id=campaign.pk, operator="anna")
+    assert "1 remark about the list" in words(
+        await site.get(f"/campaigns/{campaign.pk}/")
+    )
+    said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
+    assert "line 2 8 800 555 35 35 a toll-free number" in said
