@@ -32,6 +32,7 @@ AWAY = {1040, 1053, 1077, 1078, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1317, 
 
 class MysqlDoor:
     for_update = " FOR UPDATE"
+    insert_new = "INSERT IGNORE"
 
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings

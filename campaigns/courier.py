@@ -16,8 +16,8 @@ from tenacity import (
 )
 
 from asgi_app.database import DatabaseAway
-from campaigns.entries import Claimed, LineState, Move, Outcome, Setback
 from campaigns.ledger import Ledger
+from campaigns.ledger.entries import Claimed, LineState, Move, Outcome, Setback
 from campaigns.pacing import backoff_s
 from campaigns.states import MessageStatus
 from chatapp.calls import boottime
@@ -115,6 +115,7 @@ def _accepted(accepted: Accepted, claimed: Claimed, at: datetime) -> Outcome:
         at,
         message_id=accepted.message_id,
         http_status=accepted.status,
+        took_ms=accepted.took_ms,
     )
 
 
@@ -122,7 +123,8 @@ def _outcome_of(
     error: ChatAppError, claimed: Claimed, at: datetime
 ) -> tuple[Outcome, ChatAppError | None]:
     if isinstance(error, RetryLater | NotReached):
-        return Outcome(claimed, MessageStatus.WAITING, at), error
+        code = error.code[:CODE_LENGTH]
+        return Outcome(claimed, MessageStatus.WAITING, at, code=code), error
     refused = isinstance(error, Refused)
     outcome = Outcome(
         claimed,

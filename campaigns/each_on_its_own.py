@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from campaigns.courier import Courier
-from campaigns.entries import Claimed, Head, LineState, LostClaim, Move
 from campaigns.ledger import CLAIM_S, Ledger
+from campaigns.ledger.entries import Claimed, Head, LineState, LostClaim, Move
 from campaigns.pacing import Delays
 from chatapp.errors import ChatAppError, RetryLater
 from chatapp.limiter import Limiter
@@ -150,9 +150,10 @@ class EachOnItsOwn:
         if self._error is not None:
             move = self.courier.setback(state, state.turn, self._error, now)
         else:
-            pause = timedelta(seconds=self.delays.draw())
+            pause_ms = self.delays.draw_ms()
+            pause = timedelta(milliseconds=pause_ms)
             moment = await self._next_moment() or now + pause
-            move = Move(state.line_id, state.turn, max(now, moment))
+            move = Move(state.line_id, state.turn, max(now, moment), pause_ms=pause_ms)
         await self.ledger.move(move)
         return move.next_at
 

@@ -22,8 +22,7 @@ from campaigns.models import TEXT_LIMIT
 from campaigns.recipients import PhoneList, merge, read_phone, read_text
 from campaigns.spreadsheets import MAX_ROWS, Unreadable, UnreadableFile, read_file
 from campaigns.states import Pacing
-from chatapp.lines import why_unusable
-from chatapp.models import Line
+from chatapp.models import Line, why_unusable
 
 NAME_LIMIT = 200
 UPLOAD_LIMIT_MB = 10

@@ -9,6 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.fields import OpaqueIdField
+from campaigns.history_models import (
+    CallbackCount,
+    EarlierAttempt,
+    Event,
+    ShelvedStatus,
+)
 from campaigns.states import (
     FINISHED,
     SENT_OUT,
@@ -17,6 +23,18 @@ from campaigns.states import (
     Pacing,
 )
 from chatapp.models import Line
+
+__all__ = [
+    "Action",
+    "CallbackCount",
+    "Campaign",
+    "EarlierAttempt",
+    "Event",
+    "LineClock",
+    "ListRemark",
+    "Message",
+    "ShelvedStatus",
+]
 
 TEXT_LIMIT = 4096  # WhatsApp's own limit
 
@@ -53,6 +71,12 @@ class Campaign(models.Model):
     delays_from = models.DateTimeField(null=True)
     draw_anew = models.BooleanField(default=False)
     served_at = models.DateTimeField(null=True)
+    # When it was started or resumed last, and why the program itself paused it.
+    woken_at = models.DateTimeField(null=True)
+    paused_because = models.CharField(max_length=40, blank=True)
+    # The books: what was counted from the rows, and when.
+    books_at = models.DateTimeField(null=True)
+    books = models.JSONField(null=True)
 
     total = models.PositiveIntegerField(default=0)
     waiting = models.PositiveIntegerField(default=0)
@@ -132,6 +156,16 @@ class Message(models.Model):
     code = models.CharField(max_length=100, blank=True)
     reason = models.TextField(blank=True)
     answer = models.TextField(blank=True)
+    # Tries to send it, the present one included; each has a tracking of its own.
+    attempt = models.PositiveSmallIntegerField(default=1)
+    # When, by its statuses, it was sent, delivered, read, or failed.
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    # While unsure: when to look in the chat's history, and how often that was done.
+    look_at = models.DateTimeField(null=True)
+    looks = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = _("message")
@@ -206,6 +240,17 @@ class LineClock(models.Model):
     held_code = models.CharField(max_length=100, blank=True)
     held_reason = models.TextField(blank=True)
     held_at = models.DateTimeField(null=True)
+    # The pause that was drawn before `next_at`, in milliseconds.
+    pause_ms = models.PositiveIntegerField(null=True)
+    # The brake: outcomes of one kind in a row, and why the line stands still.
+    refusals = models.PositiveIntegerField(default=0)
+    refusal_code = models.CharField(max_length=100, blank=True)
+    unsures = models.PositiveIntegerField(default=0)
+    stopped_code = models.CharField(max_length=100, blank=True)
+    stopped_reason = models.TextField(blank=True)
+    stopped_at = models.DateTimeField(null=True)
+    # Stops without an accepted message in between; the next probe waits longer.
+    stops = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("clock of a line")

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from campaigns.courier import Courier
 from campaigns.each_on_its_own import EachOnItsOwn
-from campaigns.entries import LineState, LostClaim, Move
 from campaigns.ledger import CLAIM_S, Ledger
+from campaigns.ledger.entries import LineState, LostClaim, Move
 from campaigns.pacing import Delays
 from campaigns.states import Pacing
 from chatapp.client import TokenSource
@@ -18,6 +18,13 @@ from chatapp.errors import RetryLater
 from chatapp.limiter import Limiter
 
 logger = logging.getLogger(__name__)
+
+# A campaign that could not go on for so long waits for a click: what it says may be
+# out of date by now.
+IDLE = timedelta(hours=6)
+PAUSED_IDLE = "idle"
+# How long a line whose licence cannot be used waits before it is looked at again.
+UNUSABLE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,18 @@ class Sending:
         state = await self.ledger.look(line_id)
         if state is None or state.head is None or self.is_stopping():
             return None
+        if state.is_stopped:
+            return None
         if state.next_at > state.now:
             return state.next_at
+        idle_since = max(filter(None, [state.next_at, state.head.woken_at]))
+        if state.now - idle_since > IDLE:
+            logger.warning("campaign %s lay idle: paused", state.head.campaign_id)
+            await self.ledger.pause_idle(state.head, PAUSED_IDLE)
+            return state.now
         try:
+            if state.unusable:
+                raise RetryLater(state.unusable, retry_after=UNUSABLE_S)
             await self.tokens.access()
             if state.head.pacing == Pacing.ONE_AFTER_ANOTHER:
                 return await self._serve_one(state)
@@ -79,8 +95,9 @@ class Sending:
             raise
         outcome, error = await self.courier.send(due[0], state, deadline)
         if error is None:
-            pause = timedelta(seconds=self.delays.draw())
-            move = Move(state.line_id, turn, outcome.at + pause)
+            pause_ms = self.delays.draw_ms()
+            next_at = outcome.at + timedelta(milliseconds=pause_ms)
+            move = Move(state.line_id, turn, next_at, pause_ms=pause_ms)
         else:
             move = self.courier.setback(state, turn, error, outcome.at)
         await self.courier.record(replace(outcome, move=move))

@@ -124,7 +124,7 @@ def start_campaign(*, campaign_id: int, operator: str) -> int:
         now = orm_now()
         started = Campaign.objects.filter(
             pk=campaign_id, status=CampaignStatus.DRAFT, waiting__gt=0
-        ).update(status=CampaignStatus.RUNNING, started_at=now)
+        ).update(status=CampaignStatus.RUNNING, started_at=now, woken_at=now)
         if not started:
             campaign = Campaign.objects.get(pk=campaign_id)
             if campaign.status == CampaignStatus.DRAFT:
@@ -151,7 +151,13 @@ def resume_campaign(*, campaign_id: int, operator: str) -> int:
         now = orm_now()
         resumed = Campaign.objects.filter(
             pk=campaign_id, status=CampaignStatus.PAUSED
-        ).update(status=CampaignStatus.RUNNING, delays_from=None, draw_anew=True)
+        ).update(
+            status=CampaignStatus.RUNNING,
+            delays_from=None,
+            draw_anew=True,
+            woken_at=now,
+            paused_because="",
+        )
         if not resumed:
             raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
         _note(campaign_id, "resumed", operator, now)

@@ -8,27 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import OperationalError, models, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from asgi_app.database import in_orm
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError
-from chatapp.models import Account, Line
+from chatapp.models import Account, Line, Unusable, why_unusable
 from chatapp.types import Licence
 
 logger = logging.getLogger(__name__)
 
 FETCHED_EVERY = timedelta(hours=1)
-
-
-class Unusable(models.TextChoices):
-    """Why nothing can be sent through a line."""
-
-    NOT_LISTED = "not_listed", _("ChatApp no longer lists it")
-    INACTIVE = "inactive", _("switched off at ChatApp")
-    OVER = "over", _("the licence is over")
 
 
 class LineNotUsable(Exception):
@@ -58,17 +49,6 @@ class Preference:
     def names(self, line: Line) -> bool:
         wanted = (self.licence_id, self.messenger)
         return (line.licence_id, line.messenger) == wanted
-
-
-def why_unusable(line: Line, now: datetime) -> Unusable | None:
-    """The reason why the line cannot send, None if it can. What is unknown is fine."""
-    if not line.is_listed:
-        return Unusable.NOT_LISTED
-    if line.active is False:
-        return Unusable.INACTIVE
-    if line.paid_until is not None and line.paid_until <= now:
-        return Unusable.OVER
-    return None
 
 
 def all_lines() -> list[Line]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -93,6 +95,14 @@ class TokenRequest(models.Model):
         return f"{self.kind}: {self.outcome}"
 
 
+class Unusable(models.TextChoices):
+    """Why nothing can be sent through a line."""
+
+    NOT_LISTED = "not_listed", _("ChatApp no longer lists it")
+    INACTIVE = "inactive", _("switched off at ChatApp")
+    OVER = "over", _("the licence is over")
+
+
 class Line(models.Model):
     """A licence with a messenger: what campaigns send through."""
 
@@ -119,3 +129,14 @@ class Line(models.Model):
     def __str__(self) -> str:
         name = self.name or self.licence_id
         return f"{name} · {self.messenger}" + (f" · {self.phone}" if self.phone else "")
+
+
+def why_unusable(line: Line, now: datetime) -> Unusable | None:
+    """The reason why the line cannot send, None if it can. What is unknown is fine."""
+    if not line.is_listed:
+        return Unusable.NOT_LISTED
+    if line.active is False:
+        return Unusable.INACTIVE
+    if line.paid_until is not None and line.paid_until <= now:
+        return Unusable.OVER
+    return None

@@ -26,7 +26,7 @@ from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError
 from chatapp.finisher import Finisher
 from chatapp.forms import ConnectForm
-from chatapp.models import Line
+from chatapp.models import Line, why_unusable
 from chatapp.tokens import TokenStore
 from chatapp.words import explain
 
@@ -139,9 +139,7 @@ async def _page(
 ) -> HttpResponse:
     now = timezone.now()
     status = await _resources(request).tokens.status()
-    known = [
-        (line, lines.why_unusable(line, now)) for line in await in_orm(lines.all_lines)
-    ]
+    known = [(line, why_unusable(line, now)) for line in await in_orm(lines.all_lines)]
     initial = {"email": status.email, "app_id": status.app_id}
     ctx = {
         "now": now,

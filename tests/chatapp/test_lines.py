@@ -15,8 +15,8 @@ from asgi_app.database import in_orm
 from chatapp import lines
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter
-from chatapp.lines import LineNotUsable, Preference, Unusable, ensure_lines
-from chatapp.models import Account, Line
+from chatapp.lines import LineNotUsable, Preference, ensure_lines
+from chatapp.models import Account, Line, Unusable, why_unusable
 from chatapp.sandbox.knobs import Endpoint, Kind
 from chatapp.types import Licence, Messenger
 from tests.chatapp.accounts_rig import Rig, rigged
@@ -74,7 +74,7 @@ def test_a_line_that_is_gone_stays_and_is_marked() -> None:
         ("2", True),
         ("1", False),
     ]
-    assert lines.why_unusable(found[1], NOW) is Unusable.NOT_LISTED
+    assert why_unusable(found[1], NOW) is Unusable.NOT_LISTED
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_line_that_is_gone_stays_and_is_marked() -> None:
 )
 def test_why_a_line_is_unusable(more: dict[str, Any], why: Unusable | None) -> None:
     (line,) = kept(licence("1", **more))
-    assert lines.why_unusable(line, NOW) is why
+    assert why_unusable(line, NOW) is why
 
 
 def test_the_only_usable_line_is_chosen_by_itself() -> None:
@@ -229,4 +229,4 @@ async def test_licences_without_optional_fields_are_usable(rig: Rig) -> None:
     rig.sandbox.knobs.set(Kind.BARE_LICENSES, on=Endpoint.LICENSES)
     await ensure_lines(client(rig))
     found = await in_orm(lines.all_lines)
-    assert [lines.why_unusable(line, NOW) for line in found] == [None] * 4
+    assert [why_unusable(line, NOW) for line in found] == [None] * 4

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from asgi_app.database import DatabaseError, Door, in_orm
-from campaigns.entries import Claimed, LineState, LostClaim, Move, Outcome, Setback
 from campaigns.ledger import Ledger
+from campaigns.ledger.entries import (
+    Claimed,
+    LineState,
+    LostClaim,
+    Move,
+    Outcome,
+    Setback,
+)
 from campaigns.models import Campaign, LineClock, Message
 from campaigns.pacing import Delays
 from campaigns.services import cancel_campaign, pause_campaign

@@ -22,11 +22,16 @@ class Head:
     delays_from: datetime | None
     draw_anew: bool
     served_at: datetime | None
+    woken_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class LineState:
-    """What a line has to do, as read at `now`."""
+    """What a line has to do, as read at `now`.
+
+    `is_stopped` says that the brake holds it, `unusable` why ChatApp's licence cannot
+    be used, and `pause_ms` is the pause that was drawn before `next_at`.
+    """
 
     line_id: int
     licence_id: str
@@ -35,6 +40,9 @@ class LineState:
     next_at: datetime
     turn: int
     setbacks: int
+    pause_ms: int | None
+    is_stopped: bool
+    unusable: str
     head: Head | None
 
 
@@ -42,8 +50,11 @@ class LineState:
 class Claimed:
     message_id: int
     campaign_id: int
+    line_id: int
     phone: str
     tracking: str
+    attempt: int
+    delay_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,14 @@ class Move:
     turn: int
     next_at: datetime
     setback: Setback | None = None
+    pause_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a claimed message.
 
-    WAITING means that it did not leave: the claim is given back.
+    WAITING means that it did not leave: the claim is given back, `code` says why.
     """
 
     claimed: Claimed
@@ -76,6 +88,7 @@ class Outcome:
     at: datetime
     message_id: str | None = None
     http_status: int | None = None
+    took_ms: int | None = None
     code: str = ""
     reason: str = ""
     answer: str = ""
@@ -86,3 +99,40 @@ class Outcome:
 class Due:
     line_id: int
     next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeardStatus:
+    """A status of a message as ChatApp told it; `kind` is an EventKind.
+
+    `tracking` is split into the row's own and the attempt; `digest` is the same for
+    the same status told again.
+    """
+
+    digest: str
+    kind: str
+    type: str
+    message_id: str
+    tracking: str
+    attempt: int
+    at: datetime | None
+    licence_id: str = ""
+    messenger: str = ""
+    phone: str = ""
+    code: str = ""
+    reason: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsureMessage:
+    """An unsure message to look for in the chat's history."""
+
+    message_id: int
+    campaign_id: int
+    licence_id: str
+    messenger: str
+    phone: str
+    tracking: str
+    attempt: int
+    looks: int

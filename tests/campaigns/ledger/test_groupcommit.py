@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from asgi_app.database import DatabaseAway, DatabaseError, Deadlocked
-from campaigns.groupcommit import GroupCommit
+from campaigns.ledger.groupcommit import GroupCommit
 
 
 class Table:

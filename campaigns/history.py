@@ -1,0 +1,141 @@
+"""What can happen to a message, and where it stands after it.
+
+A message is the fold of its events: the ledger decides each change with `after`, the
+audit folds the whole history with it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import reduce
+
+from campaigns.states import MessageStatus
+
+
+class EventKind(StrEnum):
+    CLAIMED = "claimed"
+    # The request did not leave.
+    GIVEN_BACK = "given_back"
+    # The answer to the request.
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+    # The claim passed its deadline without a record.
+    NO_ANSWER = "no_answer"
+    # Our own message, seen in a callback or in the chat's history.
+    ECHOED = "echoed"
+    FOUND = "found"
+    LOOKED = "looked"
+    # Statuses by callback.
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    # What people decide.
+    ASSUMED_SENT = "assumed_sent"
+    SENT_AGAIN = "sent_again"
+    RETRIED = "retried"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+# What each piece of evidence shows to be true at least.
+EVIDENCE = {
+    EventKind.ACCEPTED: MessageStatus.ACCEPTED,
+    EventKind.ECHOED: MessageStatus.ACCEPTED,
+    EventKind.FOUND: MessageStatus.ACCEPTED,
+    EventKind.SENT: MessageStatus.SENT,
+    EventKind.FAILED: MessageStatus.FAILED,
+    EventKind.DELIVERED: MessageStatus.DELIVERED,
+    EventKind.READ: MessageStatus.READ,
+}
+# Other steps lead from one of these statuses to another, and else nowhere.
+STEPS: dict[EventKind, tuple[frozenset[MessageStatus], MessageStatus]] = {
+    EventKind.CLAIMED: (frozenset({MessageStatus.WAITING}), MessageStatus.CLAIMED),
+    EventKind.GIVEN_BACK: (frozenset({MessageStatus.CLAIMED}), MessageStatus.WAITING),
+    EventKind.REFUSED: (
+        frozenset({MessageStatus.CLAIMED, MessageStatus.UNSURE}),
+        MessageStatus.FAILED,
+    ),
+    EventKind.UNSURE: (frozenset({MessageStatus.CLAIMED}), MessageStatus.UNSURE),
+    EventKind.NO_ANSWER: (frozenset({MessageStatus.CLAIMED}), MessageStatus.UNSURE),
+    EventKind.ASSUMED_SENT: (
+        frozenset({MessageStatus.UNSURE}),
+        MessageStatus.ASSUMED_SENT,
+    ),
+    EventKind.SENT_AGAIN: (frozenset({MessageStatus.UNSURE}), MessageStatus.WAITING),
+    EventKind.RETRIED: (frozenset({MessageStatus.FAILED}), MessageStatus.WAITING),
+    EventKind.CANCELLED: (frozenset({MessageStatus.WAITING}), MessageStatus.CANCELLED),
+    EventKind.EXPIRED: (frozenset({MessageStatus.WAITING}), MessageStatus.EXPIRED),
+}
+NEW_ATTEMPT = frozenset({EventKind.SENT_AGAIN, EventKind.RETRIED})
+
+_RANKS = {
+    MessageStatus.UNSURE: 1,
+    MessageStatus.ASSUMED_SENT: 2,
+    MessageStatus.ACCEPTED: 4,
+    MessageStatus.SENT: 5,
+    MessageStatus.FAILED: 6,
+    MessageStatus.DELIVERED: 7,
+    MessageStatus.READ: 8,
+}
+# A refusal is only an answer: any evidence that the message exists outweighs it.
+_REFUSED_RANK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a message stands; `by_status` tells a failed status from a refusal."""
+
+    status: MessageStatus = MessageStatus.WAITING
+    attempt: int = 1
+    by_status: bool = False
+
+    @property
+    def rank(self) -> int:
+        if self.status == MessageStatus.FAILED and not self.by_status:
+            return _REFUSED_RANK
+        return _RANKS.get(self.status, 0)
+
+
+def after(standing: Standing, kind: EventKind, attempt: int) -> Standing:
+    """Where a message stands after an event of one of its attempts.
+
+    Evidence only raises. A failed status of an earlier attempt says nothing of the
+    present one; any other evidence of it means that the person has the message.
+    """
+    if shown := EVIDENCE.get(kind):
+        of_earlier = attempt < standing.attempt
+        if of_earlier and shown == MessageStatus.FAILED:
+            return standing
+        by_status = shown == MessageStatus.FAILED
+        risen = replace(standing, status=shown, by_status=by_status)
+        return risen if risen.rank > standing.rank else standing
+    if kind not in STEPS or attempt != standing.attempt:
+        return standing
+    origins, target = STEPS[kind]
+    if standing.status not in origins:
+        return standing
+    step = 1 if kind in NEW_ATTEMPT else 0
+    return Standing(target, standing.attempt + step)
+
+
+def fold(events: Iterable[tuple[EventKind, int]]) -> Standing:
+    """Where a message stands after all of its events, as (kind, attempt)."""
+    return reduce(lambda s, event: after(s, *event), events, Standing())
+
+
+def split_tracking(tracking: str) -> tuple[str, int]:
+    """The row's own tracking and the attempt that a send's tracking stands for."""
+    base, dash, number = tracking.rpartition("-")
+    if dash and number.isascii() and number.isdigit() and len(number) <= 4:
+        return base, int(number)
+    return tracking, 1
+
+
+def join_tracking(base: str, attempt: int) -> str:
+    """The tracking that a send of this attempt carries."""
+    return base if attempt == 1 else f"{base}-{attempt}"

@@ -1,0 +1,28 @@
+"""Claim, record, apply: the hot SQL, and the only place that has it.
+
+Every transaction takes campaign rows first, by id, then the line's clock, then
+messages by id, then events and the shelf; so none can deadlock with another in a
+ring, and whoever holds the campaign's row may read its messages' states as they are.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from asgi_app.database import Door
+from campaigns.ledger.claims import CLAIM_S, Claims
+from campaigns.ledger.looks import Looks
+from campaigns.ledger.records import Records
+from campaigns.ledger.shelf import Shelf
+
+__all__ = ["CLAIM_S", "Ledger"]
+
+
+class Ledger(Claims, Records, Shelf, Looks):
+    """Who gets which message, when, and what came of it."""
+
+    def __init__(self, door: Door, *, worker: str = "") -> None:
+        Claims.__init__(self, door, worker or uuid.uuid4().hex[:12])
+        Records.__init__(self, door)
+        Shelf.__init__(self, door)
+        Looks.__init__(self, door)

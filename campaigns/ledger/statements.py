@@ -1,0 +1,148 @@
+"""Pieces of SQL that the ledger's transactions share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from asgi_app.database import Door, Tx, as_time
+from campaigns.models import (
+    CallbackCount,
+    Campaign,
+    EarlierAttempt,
+    Event,
+    LineClock,
+    Message,
+    ShelvedStatus,
+)
+from campaigns.states import MessageStatus
+from chatapp.models import Line
+
+CAMPAIGNS = Campaign._meta.db_table
+MESSAGES = Message._meta.db_table
+CLOCKS = LineClock._meta.db_table
+LINES = Line._meta.db_table
+EVENTS = Event._meta.db_table
+EARLIER = EarlierAttempt._meta.db_table
+SHELF = ShelvedStatus._meta.db_table
+COUNTS = CallbackCount._meta.db_table
+
+CHUNK = 200
+EVENT_COLUMNS = (
+    "message_id",
+    "attempt",
+    "kind",
+    "at",
+    "arrived_at",
+    "copies",
+    "detail",
+)
+
+
+async def lock_campaigns(door: Door, tx: Tx, ids: Sequence[int]) -> dict[int, str]:
+    """Takes the campaigns' rows and returns their status by id."""
+    if not ids:
+        return {}
+    rows = await tx.fetch(
+        f"SELECT id, status FROM {CAMPAIGNS} WHERE id IN ({marks(ids)})"
+        f" ORDER BY id{door.for_update}",
+        sorted(ids),
+    )
+    return dict(rows)
+
+
+async def update_each(
+    tx: Tx, table: str, changes: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Sets columns of many rows by id, in a statement for each set of columns."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for pk in sorted(changes):
+        groups.setdefault(tuple(changes[pk]), []).append(pk)
+    for columns, ids in groups.items():
+        cases = []
+        params: list[Any] = []
+        for column in columns:
+            whens = " ".join("WHEN %s THEN %s" for _ in ids)
+            cases.append(f"{column} = CASE id {whens} END")
+            for pk in ids:
+                params += [pk, changes[pk][column]]
+        await tx.execute(
+            f"UPDATE {table} SET {', '.join(cases)} WHERE id IN ({marks(ids)})",
+            [*params, *ids],
+        )
+
+
+async def insert(
+    tx: Tx,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    verb: str = "INSERT",
+) -> None:
+    """Inserts rows, some hundred a statement; `verb` may be the door's insert_new."""
+    values = f"({marks(columns)})"
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        await tx.execute(
+            f"{verb} INTO {table} ({', '.join(columns)})"
+            f" VALUES {', '.join(values for _ in chunk)}",
+            [value for row in chunk for value in row],
+        )
+
+
+def event_row(
+    message_id: int,
+    attempt: int,
+    kind: str,
+    at: datetime,
+    *,
+    arrived_at: datetime | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """A row of EVENT_COLUMNS."""
+    told = json.dumps(detail or {}, ensure_ascii=False)
+    return (message_id, attempt, kind, at, arrived_at or at, 1, told)
+
+
+async def add_to_counters(tx: Tx, deltas: Mapping[int, Mapping[str, int]]) -> None:
+    """Adds to the counters of campaigns, which are named as the statuses are."""
+    for campaign_id in sorted(deltas):
+        delta = {
+            MessageStatus(status): count
+            for status, count in deltas[campaign_id].items()
+            if count
+        }
+        if delta:
+            sets = ", ".join(f"{name} = {name} + %s" for name in delta)
+            await tx.execute(
+                f"UPDATE {CAMPAIGNS} SET {sets} WHERE id = %s",
+                (*delta.values(), campaign_id),
+            )
+
+
+class Deltas(dict[int, Counter[str]]):
+    """By campaign, how many messages each status gains or loses."""
+
+    def move(self, campaign_id: int, was: str, now: str) -> None:
+        if was != now:
+            counter = self.setdefault(campaign_id, Counter())
+            counter[was] -= 1
+            counter[now] += 1
+
+
+def marks(values: Iterable[Any]) -> str:
+    return ", ".join("%s" for _ in values)
+
+
+def read_time(value: Any) -> datetime:
+    time = as_time(value)
+    assert time is not None
+    return time
+
+
+def read_text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
