@@ -32,6 +32,7 @@ from campaigns.jobs import (
     deserialize,
     keep_connected,
     serialize,
+    settle,
     sweep,
 )
 
@@ -47,6 +48,7 @@ class WorkerSettings:
     functions: ClassVar[list[WorkerCoroutine]] = [deliver]
     cron_jobs: ClassVar[list[CronJob]] = [
         cron(sweep, second=set(range(0, 60, 5)), run_at_startup=True),
+        cron(settle, second={2, 17, 32, 47}),
         cron(keep_connected, second={20}, run_at_startup=True),
     ]
     max_jobs = 20

@@ -21,6 +21,7 @@ from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
 from campaigns.pacing import Delays
 from campaigns.sending import Sending
+from campaigns.settling import Settling
 from chatapp.calls import Calls
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter
@@ -36,6 +37,7 @@ class Resources:
     chatapp: ChatApp
     ledger: Ledger
     sending: Sending
+    settling: Settling
     doorbell: Doorbell
     delays: Delays
     stopping: asyncio.Event
@@ -88,6 +90,7 @@ async def open_resources() -> AsyncIterator[Resources]:
                 delays=delays,
                 is_stopping=stopping.is_set,
             ),
+            settling=Settling(ledger, chatapp),
             doorbell=Doorbell(redis),
             delays=delays,
             stopping=stopping,

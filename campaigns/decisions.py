@@ -5,11 +5,11 @@ Synchronous and short, like the services: one transaction for some hundred messa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from asgi_app.database import orm_now
 from campaigns.history import EventKind
@@ -77,6 +77,12 @@ def retry_failed(
 def release_line(*, line_id: int, operator: str) -> bool:
     """Takes the brake off a line; False when it was off. Ring the line."""
     with transaction.atomic():
+        # Campaigns before the clock, as everybody takes them.
+        running = Campaign.objects.filter(
+            line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
+        )
+        locked = list(running.order_by("pk").select_for_update())
+        now = orm_now()
         released = LineClock.objects.filter(
             line_id=line_id, stopped_at__isnull=False
         ).update(
@@ -86,14 +92,12 @@ def release_line(*, line_id: int, operator: str) -> bool:
             refusals=0,
             refusal_code="",
             unsures=0,
-            next_at=orm_now(),
+            next_at=now,
             turn=F("turn") + 1,
         )
         if released:
-            for campaign_id in Campaign.objects.filter(
-                line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
-            ).values_list("pk", flat=True):
-                note(campaign_id, "released", operator, orm_now())
+            for campaign in locked:
+                note(campaign.pk, "released", operator, now)
     return bool(released)
 
 
@@ -106,34 +110,106 @@ def _decide(
     ids: Sequence[int] | None,
 ) -> int:
     decided, last = 0, 0
-    while True:
-        with transaction.atomic():
-            now = orm_now()
-            campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+    while chunk := _decide_some(campaign_id, kind, was, to, operator, ids, last):
+        decided += len(chunk)
+        last = chunk[-1]
+    if decided:
+        note(campaign_id, kind, operator, orm_now(), count=decided)
+    return decided
+
+
+def _decide_some(
+    campaign_id: int,
+    kind: EventKind,
+    was: MessageStatus,
+    to: MessageStatus,
+    operator: str,
+    ids: Sequence[int] | None,
+    after_id: int,
+) -> list[int]:
+    with transaction.atomic():
+        now = orm_now()
+        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        if to == MessageStatus.WAITING:
+            _refuse_unless_it_may_send(campaign)
+        found = Message.objects.filter(campaign=campaign, status=was, pk__gt=after_id)
+        if ids is not None:
+            found = found.filter(pk__in=ids)
+        rows = list(found.order_by("pk")[:CHUNK])
+        if rows:
+            _change(rows, kind, to, operator, now)
+            Campaign.objects.filter(pk=campaign_id).update(
+                **{str(was): F(was) - len(rows), str(to): F(to) + len(rows)}
+            )
             if to == MessageStatus.WAITING:
-                _refuse_unless_it_may_send(campaign)
-            rows = Message.objects.filter(
-                campaign=campaign, status=was, pk__gt=last
-            ).order_by("pk")
-            if ids is not None:
-                rows = rows.filter(pk__in=ids)
-            chunk = list(rows[:CHUNK])
-            if chunk:
-                _change(chunk, kind, to, operator, now)
-                counters = {was: F(was) - len(chunk), to: F(to) + len(chunk)}
-                Campaign.objects.filter(pk=campaign_id).update(
-                    **{str(name): change for name, change in counters.items()}
-                )
-                decided += len(chunk)
-                last = chunk[-1].pk
-            elif decided:
-                if to == MessageStatus.WAITING:
-                    _wake(campaign, now)
-                note(campaign_id, kind, operator, now, count=decided)
-        if len(chunk) < CHUNK and not chunk:
-            return decided
+                _wake(campaign, now)
+    return [row.pk for row in rows]
 
 
 def _refuse_unless_it_may_send(campaign: Campaign) -> None:
     if campaign.status not in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}:
         raise NotPossibleNow(campaign.state)
+
+
+def _change(
+    rows: Sequence[Message],
+    kind: EventKind,
+    to: MessageStatus,
+    operator: str,
+    now: datetime,
+) -> None:
+    """Moves messages of one campaign, whose row is held, and keeps their past."""
+    ids = [row.pk for row in rows]
+    Event.objects.bulk_create(
+        Event(
+            message=row,
+            attempt=row.attempt,
+            kind=kind,
+            at=now,
+            arrived_at=now,
+            detail={"operator": operator},
+        )
+        for row in rows
+    )
+    if to != MessageStatus.WAITING:
+        Message.objects.filter(pk__in=ids).update(status=to, look_at=None)
+        return
+    EarlierAttempt.objects.bulk_create(
+        EarlierAttempt(
+            of=row,
+            number=row.attempt,
+            status=row.status,
+            message_id=row.message_id,
+            answered_at=row.answered_at,
+            code=row.code,
+            reason=row.reason,
+        )
+        for row in rows
+    )
+    Message.objects.filter(pk__in=ids).update(
+        status=to,
+        attempt=F("attempt") + 1,
+        message_id=None,
+        http_status=None,
+        claimed_by="",
+        claimed_at=None,
+        claim_deadline=None,
+        answered_at=None,
+        code="",
+        reason="",
+        answer="",
+        sent_at=None,
+        delivered_at=None,
+        read_at=None,
+        failed_at=None,
+        look_at=None,
+        looks=0,
+    )
+
+
+def _wake(campaign: Campaign, now: datetime) -> None:
+    """Lets the delays of what waits again be drawn anew, and the line go on."""
+    Campaign.objects.filter(pk=campaign.pk).update(
+        delays_from=None, draw_anew=True, woken_at=now
+    )
+    wind_clock(campaign.pk, now)

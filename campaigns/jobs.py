@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Protocol, cast
+from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.typing import WorkerCoroutine
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 from asgi_app.database import DatabaseAway, DatabaseError
 from campaigns.ledger import Ledger
 from campaigns.sending import Sending
+from campaigns.settling import Settling
 from chatapp.errors import ChatAppError
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class WorkerResources(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def sending(self) -> Sending: ...
+    @property
+    def settling(self) -> Settling: ...
     @property
     def doorbell(self) -> Doorbell: ...
     async def keep_connected(self) -> None: ...
@@ -108,11 +112,27 @@ async def sweep(ctx: Ctx) -> None:
     given_up = await resources.ledger.give_up_claims()
     if given_up:
         logger.warning("%d claims passed their deadline: unsure now", given_up)
+    applied = await resources.ledger.apply_matching()
+    if applied:
+        logger.info("%d statuses found their message on the shelf", applied)
     now = await resources.ledger.now()
     for due in await resources.ledger.overdue(by_s=OVERDUE_S):
         # A name of its own: after a kill arq holds on to the old one for minutes.
         name = f"sweep:{now.timestamp() * 1000:.0f}"
         await resources.doorbell.ring(due.line_id, timedelta(), name=name)
+
+
+@_waits_for_the_database
+async def settle(ctx: Ctx) -> None:
+    """Looks for unsure messages, lets stopped lines go on, and tidies the shelf."""
+    resources: WorkerResources = ctx["resources"]
+    found = await resources.settling.look()
+    if found:
+        logger.info("%d unsure messages were found in their chats", found)
+    for line_id in await resources.settling.probe():
+        logger.info("line %s goes on: ChatApp answers again", line_id)
+        await resources.doorbell.ring(line_id, timedelta(), name=f"probe:{uuid4().hex}")
+    await resources.ledger.file_away()
 
 
 @_waits_for_the_database

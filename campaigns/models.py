@@ -215,6 +215,8 @@ class Action(models.Model):
     verb = models.CharField(max_length=20)
     operator = models.CharField(max_length=150)
     at = models.DateTimeField()
+    # Of how many messages, where it was not the whole campaign.
+    count = models.PositiveIntegerField(null=True)
 
     class Meta:
         verbose_name = _("action")

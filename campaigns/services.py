@@ -14,10 +14,11 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from asgi_app.database import orm_now
+from campaigns.ledger.cancelling import cancel_waiting
 from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, Remark
-from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from campaigns.states import CampaignStatus, Pacing
 from chatapp.models import Line
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ def create_campaign(
             Message.objects.bulk_create(batch)
         for remarks in _batches(_remark(campaign, r) for r in phones.remarks):
             ListRemark.objects.bulk_create(remarks)
-        _note(campaign.pk, "created", operator, orm_now())
+        note(campaign.pk, "created", operator, orm_now())
     return campaign
 
 
@@ -111,7 +112,7 @@ def add_recipients(
         Campaign.objects.filter(pk=campaign_id).update(
             total=F("total") + len(rows), waiting=F("waiting") + len(rows)
         )
-        _note(campaign_id, "added", operator, orm_now())
+        note(campaign_id, "added", operator, orm_now())
     return len(rows)
 
 
@@ -130,8 +131,8 @@ def start_campaign(*, campaign_id: int, operator: str) -> int:
             if campaign.status == CampaignStatus.DRAFT:
                 raise NobodyToSendTo
             raise NotPossibleNow(campaign.state)
-        _note(campaign_id, "started", operator, now)
-        return _wind_clock(campaign_id, now)
+        note(campaign_id, "started", operator, now)
+        return wind_clock(campaign_id, now)
 
 
 def pause_campaign(*, campaign_id: int, operator: str) -> None:
@@ -142,7 +143,7 @@ def pause_campaign(*, campaign_id: int, operator: str) -> None:
         ).update(status=CampaignStatus.PAUSED)
         if not paused:
             raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
-        _note(campaign_id, "paused", operator, orm_now())
+        note(campaign_id, "paused", operator, orm_now())
 
 
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
@@ -160,8 +161,8 @@ def resume_campaign(*, campaign_id: int, operator: str) -> int:
         )
         if not resumed:
             raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
-        _note(campaign_id, "resumed", operator, now)
-        return _wind_clock(campaign_id, now)
+        note(campaign_id, "resumed", operator, now)
+        return wind_clock(campaign_id, now)
 
 
 def cancel_campaign(*, campaign_id: int, operator: str) -> None:
@@ -180,13 +181,12 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
         )
         if not cancelled:
             raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
-        Message.objects.filter(
-            campaign_id=campaign_id, status=MessageStatus.WAITING
-        ).update(status=MessageStatus.CANCELLED)
-        _note(campaign_id, "cancelled", operator, orm_now())
+        now = orm_now()
+        cancel_waiting(campaign_id, now)
+        note(campaign_id, "cancelled", operator, now)
 
 
-def _wind_clock(campaign_id: int, now: datetime) -> int:
+def wind_clock(campaign_id: int, now: datetime) -> int:
     """Makes sure that the campaign's line has a clock, and returns the line."""
     line_id: int = Campaign.objects.values_list("line_id", flat=True).get(
         pk=campaign_id
@@ -199,8 +199,18 @@ def _locked(campaign_id: int) -> Campaign:
     return Campaign.objects.select_for_update().get(pk=campaign_id)
 
 
-def _note(campaign_id: int, verb: str, operator: str, at: datetime) -> None:
-    Action.objects.create(campaign_id=campaign_id, verb=verb, operator=operator, at=at)
+def note(
+    campaign_id: int,
+    verb: str,
+    operator: str,
+    at: datetime,
+    *,
+    count: int | None = None,
+) -> None:
+    """Keeps who did what to a campaign, and to how many of its messages."""
+    Action.objects.create(
+        campaign_id=campaign_id, verb=verb, operator=operator, at=at, count=count
+    )
 
 
 def _message(campaign: Campaign, phone: str, delays: Delays) -> Message:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 
 from asgi_app.database import Door
+from campaigns.ledger.brake import Brake
 from campaigns.ledger.claims import CLAIM_S, Claims
 from campaigns.ledger.looks import Looks
 from campaigns.ledger.records import Records
@@ -18,7 +19,7 @@ from campaigns.ledger.shelf import Shelf
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Claims, Records, Shelf, Looks):
+class Ledger(Claims, Records, Shelf, Looks, Brake):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
@@ -26,3 +27,4 @@ class Ledger(Claims, Records, Shelf, Looks):
         Records.__init__(self, door)
         Shelf.__init__(self, door)
         Looks.__init__(self, door)
+        Brake.__init__(self, door)

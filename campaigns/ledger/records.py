@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from asgi_app.database import Door, Tx
+from asgi_app.database import Door
 from campaigns.history import EventKind, Standing, after
+from campaigns.ledger.brake import count_streaks
 from campaigns.ledger.claims import move_clock
 from campaigns.ledger.entries import Outcome
 from campaigns.ledger.evidence import Evidence, Row, apply_evidence, read_rows
@@ -16,7 +15,6 @@ from campaigns.ledger.groupcommit import GroupCommit
 from campaigns.ledger.shelf import take_from_shelf
 from campaigns.ledger.statements import (
     CAMPAIGNS,
-    CLOCKS,
     EVENT_COLUMNS,
     EVENTS,
     MESSAGES,
@@ -37,10 +35,6 @@ KINDS = {
     MessageStatus.WAITING: EventKind.GIVEN_BACK,
 }
 FIRST_LOOK_S = 60.0
-MOST_REFUSALS = 10
-MOST_UNSURE = 3
-# Refusals that speak of the person, never of the line.
-OF_THE_PERSON = frozenset({"not_on_whatsapp"})
 GIVE_UP_CHUNK = 500
 
 
@@ -110,7 +104,7 @@ class Records:
             moves = [o.move for o in outcomes if o.move is not None]
             for move in sorted(moves, key=lambda move: move.line_id):
                 await move_clock(tx, move, now)
-            await _brake(self._door, tx, outcomes, now)
+            await count_streaks(self._door, tx, outcomes, now)
             rows = await read_rows(tx, [o.claimed.message_id for o in outcomes])
             changes: dict[int, dict[str, Any]] = {}
             events: list[tuple[Any, ...]] = []
@@ -192,85 +186,3 @@ def _late(outcome: Outcome) -> Evidence:
 
 def _given_back(standing: Standing) -> dict[str, Any]:
     return {"status": standing.status, "claim_deadline": None, "claimed_by": ""}
-
-
-@dataclass(frozen=True)
-class _Streak:
-    """Outcomes of one kind in a row on a line, and the stop that they lead to."""
-
-    refusals: int
-    refusal_code: str
-    unsures: int
-    stops: int
-    stopped_code: str = ""
-    stopped_reason: str = ""
-
-    def after(self, outcome: Outcome) -> _Streak:
-        if outcome.status == MessageStatus.ACCEPTED:
-            return replace(self, refusals=0, refusal_code="", unsures=0, stops=0)
-        if outcome.status == MessageStatus.UNSURE:
-            unsures = self.unsures + 1
-            streak = replace(self, refusals=0, refusal_code="", unsures=unsures)
-            if unsures >= MOST_UNSURE:
-                return streak._stopped("unsure_in_a_row", outcome)
-            return streak
-        if outcome.status != MessageStatus.FAILED or outcome.code in OF_THE_PERSON:
-            return self
-        same = outcome.code == self.refusal_code
-        refusals = self.refusals + 1 if same else 1
-        streak = replace(self, refusals=refusals, refusal_code=outcome.code, unsures=0)
-        if refusals >= MOST_REFUSALS:
-            return streak._stopped("refused_in_a_row", outcome)
-        return streak
-
-    def _stopped(self, code: str, outcome: Outcome) -> _Streak:
-        if self.stopped_code:
-            return self
-        reason = f"{outcome.code}: {outcome.reason}" if outcome.reason else outcome.code
-        return replace(
-            self, stops=self.stops + 1, stopped_code=code, stopped_reason=reason
-        )
-
-
-async def _brake(
-    door: Door, tx: Tx, outcomes: Sequence[Outcome], now: datetime
-) -> None:
-    """Counts outcomes in a row and stops lines on which sending makes no sense."""
-    told = [o for o in outcomes if o.status != MessageStatus.WAITING]
-    line_ids = sorted({outcome.claimed.line_id for outcome in told})
-    if not line_ids:
-        return
-    rows = await tx.fetch(
-        f"SELECT line_id, refusals, refusal_code, unsures, stops, stopped_code"
-        f" FROM {CLOCKS} WHERE line_id IN ({marks(line_ids)})"
-        f" ORDER BY line_id{door.for_update}",
-        line_ids,
-    )
-    for line_id, refusals, refusal_code, unsures, stops, stopped_code in rows:
-        before = _Streak(refusals, refusal_code, unsures, stops, stopped_code)
-        streak = before
-        for outcome in told:
-            if outcome.claimed.line_id == line_id:
-                streak = streak.after(outcome)
-        if streak == before:
-            continue
-        await _store_streak(tx, line_id, streak)
-        if streak.stopped_code and not before.stopped_code:
-            await tx.execute(
-                f"UPDATE {CLOCKS} SET stopped_at = %s, stopped_code = %s,"
-                f" stopped_reason = %s WHERE line_id = %s",
-                (now, streak.stopped_code, streak.stopped_reason, line_id),
-            )
-
-
-async def _store_streak(tx: Tx, line_id: int, streak: _Streak) -> None:
-    columns: Mapping[str, Any] = {
-        "refusals": streak.refusals,
-        "refusal_code": streak.refusal_code,
-        "unsures": streak.unsures,
-        "stops": streak.stops,
-    }
-    sets = ", ".join(f"{name} = %s" for name in columns)
-    await tx.execute(
-        f"UPDATE {CLOCKS} SET {sets} WHERE line_id = %s", (*columns.values(), line_id)
-    )

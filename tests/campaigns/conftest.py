@@ -9,6 +9,9 @@ from redis.asyncio import Redis
 from asgi_app.valkey import PrivateValkey
 from chatapp.models import Line
 from tests.campaigns.browser import Site, open_site
+from tests.campaigns.desk import desk
+
+__all__ = ["desk", "site"]
 
 
 @pytest.fixture
