@@ -242,6 +242,7 @@ class LineClock(models.Model):
     held_code = models.CharField(max_length=100, blank=True)
     held_reason = models.TextField(blank=True)
     held_at = models.DateTimeField(null=True)
+    held_since = models.DateTimeField(null=True)
     # The pause that was drawn before `next_at`, in milliseconds.
     pause_ms = models.PositiveIntegerField(null=True)
     # The brake: outcomes of one kind in a row, and why the line stands still.

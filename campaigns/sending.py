@@ -51,7 +51,8 @@ class Sending:
             return None
         if state.next_at > state.now:
             return state.next_at
-        idle_since = max(filter(None, [state.next_at, state.head.woken_at]))
+        stood_since = state.held_since or state.next_at
+        idle_since = max(filter(None, [stood_since, state.head.woken_at]))
         if state.now - idle_since > IDLE:
             logger.warning("campaign %s lay idle: paused", state.head.campaign_id)
             await self.ledger.pause_idle(state.head, PAUSED_IDLE)

@@ -44,14 +44,16 @@ class Brake:
         ]
 
     async def release(self, line_id: int) -> bool:
-        """Lets a line that was stopped after unsure messages go on."""
-        now = await self._door.now()
+        """Lets a line that was stopped after unsure messages go on.
+
+        Its clock stays as it is, so that a long stop is seen as one.
+        """
         async with self._door.transaction() as tx:
             released = await tx.execute(
                 f"UPDATE {CLOCKS} SET stopped_at = NULL, stopped_code = %s,"
-                f" stopped_reason = %s, unsures = 0, next_at = %s, turn = turn + 1"
+                f" stopped_reason = %s, unsures = 0, turn = turn + 1"
                 f" WHERE line_id = %s AND stopped_code = %s",
-                ("", "", now, line_id, UNSURE_IN_A_ROW),
+                ("", "", line_id, UNSURE_IN_A_ROW),
             )
         return bool(released)
 

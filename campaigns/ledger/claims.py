@@ -46,7 +46,8 @@ class Claims:
         now = await self._door.now()
         rows = await self._door.fetch(
             f"SELECT l.licence_id, l.messenger, l.paid_until, l.active, l.is_listed,"
-            f" k.next_at, k.turn, k.setbacks, k.pause_ms, k.stopped_at,"
+            f" k.next_at, k.turn, k.setbacks, k.held_since, k.pause_ms,"
+            f" k.stopped_at,"
             f" c.id, c.text, c.pacing, c.delays_from, c.draw_anew, c.served_at,"
             f" c.woken_at"
             f" FROM {CLOCKS} k JOIN {LINES} l ON l.id = k.line_id"
@@ -58,7 +59,7 @@ class Claims:
         if not rows:
             return None
         licence_id, messenger, paid_until, active, is_listed, *rest = rows[0]
-        next_at, turn, setbacks, pause_ms, stopped_at, *campaign = rest
+        next_at, turn, setbacks, held_since, pause_ms, stopped_at, *campaign = rest
         line = Line(
             paid_until=as_time(paid_until),
             active=None if active is None else bool(active),
@@ -72,6 +73,7 @@ class Claims:
             next_at=read_time(next_at),
             turn=turn,
             setbacks=setbacks,
+            held_since=as_time(held_since),
             pause_ms=pause_ms,
             is_stopped=stopped_at is not None,
             unusable=why_unusable(line, now) or "",
@@ -240,14 +242,18 @@ class Claims:
 async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
     """Moves a line's clock inside a transaction, if the turn is still the mover's."""
     setback = move.setback
+    since = "CASE WHEN setbacks = 0 THEN %s ELSE held_since END" if setback else "%s"
     moved = await tx.execute(
         f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, pause_ms = %s,"
-        f" setbacks = {'setbacks + 1' if setback else '0'},"
-        f" held_code = %s, held_reason = %s, held_at = %s"
+        # MySQL reads the columns from left to right: `setbacks` must come last.
+        f" held_since = {since},"
+        f" held_code = %s, held_reason = %s, held_at = %s,"
+        f" setbacks = {'setbacks + 1' if setback else '0'}"
         f" WHERE line_id = %s AND turn = %s",
         (
             move.next_at,
             move.pause_ms,
+            now if setback else None,
             setback.code if setback else "",
             setback.reason if setback else "",
             now if setback else None,

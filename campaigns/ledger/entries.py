@@ -40,6 +40,7 @@ class LineState:
     next_at: datetime
     turn: int
     setbacks: int
+    held_since: datetime | None
     pause_ms: int | None
     is_stopped: bool
     unusable: str

@@ -9,6 +9,7 @@ from campaigns.history import EventKind
 from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.settling import Settling
 from chatapp.client import ChatApp
+from chatapp.errors import TokenUnavailable
 from tests.campaigns import lists
 from tests.campaigns.desk import Desk, messages
 
@@ -170,4 +171,27 @@ async def test_a_campaign_that_lay_idle_for_hours_waits_for_a_click(
     await desk.serve()
     await in_orm(campaign.refresh_from_db)
     assert (campaign.status, campaign.paused_because) == ("paused", "idle")
+    assert desk.sandbox.record.sends() == []
+
+
+async def test_a_line_that_was_held_back_for_hours_waits_for_a_click_too(
+    desk: Desk,
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 2)
+    desk.tokens.away = TokenUnavailable("log_in_refused", "Wrong password")
+    await desk.serve()
+    await desk.let_pauses_pass()
+    await desk.serve()
+    clock = await in_orm(LineClock.objects.get, line=desk.line)
+    assert clock.setbacks == 2
+    assert clock.held_since is not None and clock.held_at is not None
+    assert clock.held_since < clock.held_at
+    long_ago = clock.held_since - timedelta(hours=7)
+    await in_orm(lambda: LineClock.objects.update(held_since=long_ago))
+    await in_orm(lambda: Campaign.objects.update(woken_at=long_ago))
+    desk.tokens.away = None
+    await desk.let_pauses_pass()
+    await desk.serve()
+    await in_orm(campaign.refresh_from_db)
+    assert campaign.paused_because == "idle"
     assert desk.sandbox.record.sends() == []
