@@ -144,13 +144,15 @@ class SqliteDoor:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         async with self._free:
-            await self._run("BEGIN IMMEDIATE")
+            # All of it is inside: what is cancelled goes on in the thread, and a
+            # transaction that nobody ends would hold the file for ever.
             try:
+                await self._run("BEGIN IMMEDIATE")
                 yield _SqliteTx(self._run)
+                await self._run("COMMIT")
             except BaseException:
                 await asyncio.shield(self._run("ROLLBACK"))
                 raise
-            await self._run("COMMIT")
 
     async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
         async with self._free:
