@@ -125,4 +125,7 @@ async def _close(worker: Worker) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    try:
+        uvloop.run(main())
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")

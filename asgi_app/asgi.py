@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django_application = get_asgi_application()
@@ -38,10 +39,10 @@ class Application:
             await receive()
             try:
                 self._resources = await stack.enter_async_context(open_resources())
-            except Exception as error:
-                # uvicorn prints the message and stops; a traceback says no more.
-                await send({"type": "lifespan.startup.failed", "message": repr(error)})
-                raise
+            except ImproperlyConfigured as error:
+                # uvicorn prints the message and stops.
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

@@ -6,22 +6,26 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from arq.connections import ArqRedis
 from django.conf import settings
 from django.http import HttpRequest
 
 from asgi_app.database import open_door
+from asgi_app.env import SettingError
 from asgi_app.redis import open_redis
 from campaigns.courier import Courier
+from campaigns.intake import Intake
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
 from campaigns.pacing import Delays
 from campaigns.sending import Sending
 from campaigns.settling import Settling
+from campaigns.spool import Spool, SpoolUnwritable
 from chatapp.calls import Calls
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter
@@ -39,6 +43,7 @@ class Resources:
     sending: Sending
     settling: Settling
     doorbell: Doorbell
+    intake: Intake
     delays: Delays
     stopping: asyncio.Event
 
@@ -76,6 +81,9 @@ async def open_resources() -> AsyncIterator[Resources]:
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
         ledger = Ledger(door, worker=f"{socket.gethostname()}:{os.getpid()}"[:64])
         stopping = asyncio.Event()
+        intake = Intake(ledger, _open_spool())
+        stack.push_async_callback(intake.close)
+        await stack.enter_async_context(_background(intake.keep_draining()))
         courier = Courier(ledger, chatapp, source, phone_check=settings.PHONE_CHECK)
         yield Resources(
             redis=redis,
@@ -92,9 +100,30 @@ async def open_resources() -> AsyncIterator[Resources]:
             ),
             settling=Settling(ledger, chatapp),
             doorbell=Doorbell(redis),
+            intake=intake,
             delays=delays,
             stopping=stopping,
         )
+
+
+def _open_spool() -> Spool:
+    spool = Spool(settings.SPOOL_DIR)
+    try:
+        spool.check()
+    except SpoolUnwritable as error:
+        raise SettingError("SPOOL_DIR", str(error)) from error
+    return spool
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Lets something go on for as long as the process is open."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def of(request: HttpRequest) -> Resources:

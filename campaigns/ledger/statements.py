@@ -117,7 +117,8 @@ async def add_to_counters(tx: Tx, deltas: Mapping[int, Mapping[str, int]]) -> No
             if count
         }
         if delta:
-            sets = ", ".join(f"{name} = {name} + %s" for name in delta)
+            # In quotes that both databases read: `read` is a word of MySQL's.
+            sets = ", ".join(f"`{name}` = `{name}` + %s" for name in delta)
             await tx.execute(
                 f"UPDATE {CAMPAIGNS} SET {sets} WHERE id = %s",
                 (*delta.values(), campaign_id),

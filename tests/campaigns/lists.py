@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from django.db import transaction
+
 from campaigns.models import Campaign, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, Recipient
@@ -57,10 +59,14 @@ def running(
 
 def counts(campaign: Campaign) -> dict[str, int]:
     """The campaign's counters that are not zero, after a check against its rows."""
+    with transaction.atomic():
+        # Whoever changes messages holds their campaign's row.
+        held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        shown = {str(s): getattr(held, s) for s in MessageStatus}
+        rows = Message.objects.filter(campaign=campaign)
+        statuses = list(rows.values_list("status", flat=True))
     campaign.refresh_from_db()
-    shown = {str(s): getattr(campaign, s) for s in MessageStatus}
-    rows = Message.objects.filter(campaign=campaign).values_list("status", flat=True)
-    counted = {str(s): list(rows).count(s) for s in MessageStatus}
+    counted = {str(s): statuses.count(s) for s in MessageStatus}
     assert shown == counted, "the counters differ from the rows"
-    assert campaign.total == sum(counted.values())
+    assert held.total == sum(counted.values())
     return {name: n for name, n in shown.items() if n}
