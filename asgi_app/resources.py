@@ -26,6 +26,7 @@ from campaigns.pacing import Delays
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from campaigns.spool import Spool, SpoolUnwritable
+from chatapp.callbacks import ensure_callbacks
 from chatapp.calls import Calls
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter
@@ -51,6 +52,7 @@ class Resources:
         """Keeps the account's tokens alive and its lines known."""
         await self.tokens.keep_fresh()
         await ensure_lines(self.chatapp)
+        await ensure_callbacks(self.chatapp)
 
 
 @asynccontextmanager

@@ -117,6 +117,15 @@ class Line(models.Model):
     is_chosen = models.BooleanField(default=False)
     chosen_by = models.CharField(max_length=150, blank=True)
     seen_at = models.DateTimeField(null=True)
+    # What ChatApp calls for this line, as it was seen last; our secret is not in it.
+    callback_state = models.CharField(max_length=10, blank=True)
+    callback_url = models.CharField(max_length=500, blank=True)
+    callback_events = models.CharField(max_length=200, blank=True)
+    callback_checked_at = models.DateTimeField(null=True)
+    callback_mark = models.CharField(max_length=32, blank=True)
+    callback_is_wanted = models.BooleanField(default=True)
+    callback_code = models.CharField(max_length=100, blank=True)
+    callback_text = models.CharField(max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("line")

@@ -22,6 +22,7 @@ from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from chatapp import lines
 from chatapp.accounts import Refusal
+from chatapp.callbacks import CallbackState, expected_url, shown
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError
 from chatapp.finisher import Finisher
@@ -41,9 +42,12 @@ NOTICES: dict[str, StrOrPromise] = {
     ),
     "fetched": _("The lines are as ChatApp lists them now."),
     "chosen": _("New campaigns use the chosen line."),
+    "looked": _("The callbacks are as ChatApp has them now."),
+    "registered": _("ChatApp tells this program from now on what becomes of messages."),
+    "removed": _("ChatApp does not call this program for that line any more."),
 }
 
-_work = Finisher()
+work = Finisher()
 
 
 class Resources(Protocol):
@@ -76,7 +80,7 @@ class Trouble:
 @require_safe
 async def connect(request: HttpRequest) -> HttpResponse:
     notice = NOTICES.get(request.GET.get("notice", ""))
-    return await _page(request, notice=notice)
+    return await page(request, notice=notice)
 
 
 @sensitive_post_parameters("password")
@@ -84,23 +88,23 @@ async def connect(request: HttpRequest) -> HttpResponse:
 async def connect_account(request: HttpRequest) -> HttpResponse:
     form = ConnectForm(request.POST)
     if not form.is_valid():
-        return await _page(request, form=form)
-    work = _connect(_resources(request), form.cleaned_data, operator_of(request))
+        return await page(request, form=form)
+    task = _connect(resources_of(request), form.cleaned_data, operator_of(request))
     try:
-        notice = await asyncio.shield(_work.start(work))
+        notice = await asyncio.shield(work.start(task))
     except ChatAppError as exc:
-        return await _page(request, form=form, trouble=Trouble.of(exc))
-    return _back(notice)
+        return await page(request, form=form, trouble=Trouble.of(exc))
+    return back(notice)
 
 
 @require_POST
 async def fetch_lines(request: HttpRequest) -> HttpResponse:
-    work = lines.fetch_lines(_resources(request).chatapp)
+    task = lines.fetch_lines(resources_of(request).chatapp)
     try:
-        await asyncio.shield(_work.start(work))
+        await asyncio.shield(work.start(task))
     except ChatAppError as exc:
-        return await _page(request, trouble=Trouble.of(exc))
-    return _back("fetched")
+        return await page(request, trouble=Trouble.of(exc))
+    return back("fetched")
 
 
 @require_POST
@@ -111,8 +115,8 @@ async def choose_line(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404 from exc
     except lines.LineNotUsable as exc:
         words = _("This line cannot be chosen: %(why)s.") % {"why": exc.why.label}
-        return await _page(request, trouble=Trouble(words))
-    return _back("chosen")
+        return await page(request, trouble=Trouble(words))
+    return back("chosen")
 
 
 async def _connect(resources: Resources, typed: dict[str, str], by: str) -> str:
@@ -130,7 +134,7 @@ async def _connect(resources: Resources, typed: dict[str, str], by: str) -> str:
     return "connected"
 
 
-async def _page(
+async def page(
     request: HttpRequest,
     *,
     form: ConnectForm | None = None,
@@ -138,7 +142,7 @@ async def _page(
     trouble: Trouble | None = None,
 ) -> HttpResponse:
     now = timezone.now()
-    status = await _resources(request).tokens.status()
+    status = await resources_of(request).tokens.status()
     known = [(line, why_unusable(line, now)) for line in await in_orm(lines.all_lines)]
     initial = {"email": status.email, "app_id": status.app_id}
     ctx = {
@@ -146,6 +150,12 @@ async def _page(
         "status": status,
         "refusal": status.refusal and Trouble.of_refusal(status.refusal),
         "lines": known,
+        "callbacks": [
+            (line, CallbackState(line.callback_state))
+            for line, _why in known
+            if line.is_listed
+        ],
+        "callback_url": shown(expected_url()),
         "form": form or ConnectForm(initial=initial),
         "notice": notice,
         "trouble": trouble,
@@ -154,10 +164,10 @@ async def _page(
     return render(request, "chatapp/connect.html", ctx, status=422 if is_wrong else 200)
 
 
-def _back(notice: str) -> HttpResponse:
+def back(notice: str) -> HttpResponse:
     return redirect(f"{reverse('chatapp:connect')}?notice={notice}")
 
 
-def _resources(request: HttpRequest) -> Resources:
+def resources_of(request: HttpRequest) -> Resources:
     resources: Resources = request.scope["state"]["resources"]  # type: ignore[attr-defined]
     return resources

@@ -1,0 +1,184 @@
+"""The callback of each line: what ChatApp has registered, and what it should have."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import OperationalError, models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from asgi_app.database import in_orm
+from chatapp.client import ChatApp
+from chatapp.errors import ChatAppError
+from chatapp.models import Account, Line, why_unusable
+from chatapp.types import CallbackUrl, LineKey
+
+logger = logging.getLogger(__name__)
+
+PATH = "/webhooks/chatapp/"
+CHECKED_EVERY = timedelta(hours=1)
+# After a refusal or a lost answer.
+TRIED_AGAIN_AFTER = timedelta(minutes=10)
+URL_LENGTH = 500
+
+
+class CallbackState(models.TextChoices):
+    """What is registered for a line, as it was seen last."""
+
+    UNKNOWN = "", _("not looked at yet")
+    NONE = "none", _("nothing is registered")
+    OURS = "ours", _("registered")
+    STALE = "stale", _("an older address of this program is registered")
+    FOREIGN = "foreign", _("an address of another program is registered")
+
+
+class ForeignCallback(Exception):
+    """Another program's address is registered; only a click that names it replaces."""
+
+
+def expected_url() -> str:
+    """Where ChatApp should call; empty without PUBLIC_URL. Holds the secret."""
+    if not settings.PUBLIC_URL:
+        return ""
+    return f"{settings.PUBLIC_URL.rstrip('/')}{PATH}{settings.WEBHOOK_SECRET[0]}/"
+
+
+def shown(url: str) -> str:
+    """An address without what stands behind our path: that is a secret."""
+    before, path, _secret = url.partition(PATH)
+    return f"{before}{path}…" if path else url
+
+
+def state_of(url: str | None) -> CallbackState:
+    """Tells whose address it is."""
+    if not url:
+        return CallbackState.NONE
+    if url == expected_url():
+        return CallbackState.OURS
+    _before, path, secret = url.partition(PATH)
+    here = urlsplit(settings.PUBLIC_URL or "").netloc
+    same_host = bool(here) and urlsplit(url).netloc == here
+    if path and (same_host or secret.strip("/") in settings.WEBHOOK_SECRET):
+        return CallbackState.STALE
+    return CallbackState.FOREIGN
+
+
+async def look(chatapp: ChatApp) -> None:
+    """Asks what is registered and keeps it. Raises errors of the API."""
+    registered = await chatapp.callbacks()
+    await in_orm(_keep, registered, timezone.now())
+
+
+async def register(chatapp: ChatApp, line: Line, *, replace: str = "") -> None:
+    """Registers our address for a line, and keeps what came of it.
+
+    Raises ForeignCallback when another program's address is registered and `replace`
+    does not name it, and errors of the API.
+    """
+    await look(chatapp)
+    seen = await in_orm(Line.objects.get, pk=line.pk)
+    foreign = seen.callback_state == CallbackState.FOREIGN
+    if foreign and replace != seen.callback_url:
+        raise ForeignCallback(seen.callback_url)
+    key = LineKey(line.licence_id, line.messenger)
+    try:
+        await chatapp.put_callback(key, expected_url())
+    except ChatAppError as error:
+        await in_orm(_keep_error, line.pk, error, timezone.now())
+        raise
+    await in_orm(Line.objects.filter(pk=line.pk).update, callback_is_wanted=True)
+    await look(chatapp)
+
+
+async def remove(chatapp: ChatApp, line: Line) -> None:
+    """Takes our address away from a line. Raises errors of the API."""
+    await chatapp.delete_callback(LineKey(line.licence_id, line.messenger))
+    await in_orm(Line.objects.filter(pk=line.pk).update, callback_is_wanted=False)
+    await look(chatapp)
+
+
+async def ensure_callbacks(chatapp: ChatApp) -> None:
+    """Registers what is missing or out of date, on lines that can send.
+
+    For a cron job: what goes wrong is logged, and a later run tries again. Another
+    program's address is left alone.
+    """
+    if not expected_url():
+        return
+    try:
+        if not await in_orm(_is_due, timezone.now()):
+            return
+        await look(chatapp)
+        for line in await in_orm(_to_register, timezone.now()):
+            await register(chatapp, line)
+            logger.info("the callback of line %s is registered", line.pk)
+    except ForeignCallback as error:
+        logger.warning("the callback is another program's: %s", error)
+    except (ChatAppError, OperationalError) as error:
+        logger.warning("the callback was not registered: %s", error)
+
+
+def _mark() -> str:
+    """Changes when the address or the secret does, and tells neither."""
+    return hashlib.sha256(expected_url().encode()).hexdigest()[:32]
+
+
+def _is_due(now: datetime) -> bool:
+    if not Account.objects.filter(pk=1).exclude(sealed_access="").exists():
+        return False
+    lines = [line for line in _usable(now) if line.callback_is_wanted]
+    return any(_line_is_due(line, now) for line in lines)
+
+
+def _line_is_due(line: Line, now: datetime) -> bool:
+    if line.callback_checked_at is None:
+        return True
+    age = now - line.callback_checked_at
+    if line.callback_code:
+        return age > TRIED_AGAIN_AFTER
+    return line.callback_mark != _mark() or age > CHECKED_EVERY
+
+
+def _usable(now: datetime) -> list[Line]:
+    return [line for line in Line.objects.all() if not why_unusable(line, now)]
+
+
+def _to_register(now: datetime) -> list[Line]:
+    missing = {CallbackState.NONE, CallbackState.STALE}
+    return [
+        line
+        for line in _usable(now)
+        if line.callback_is_wanted and line.callback_state in missing
+    ]
+
+
+def _keep(registered: Sequence[CallbackUrl], now: datetime) -> None:
+    by_line = {(one.licence_id, one.messenger): one for one in registered}
+    for line in Line.objects.all():
+        found = by_line.get((line.licence_id, line.messenger))
+        url = found.url if found else ""
+        state = state_of(url)
+        ours = state in {CallbackState.OURS, CallbackState.STALE}
+        Line.objects.filter(pk=line.pk).update(
+            callback_state=state,
+            callback_url=(shown(url) if ours else url)[:URL_LENGTH],
+            callback_events=", ".join(found.events)[:200] if found else "",
+            callback_checked_at=now,
+            callback_mark=_mark(),
+            callback_code="",
+            callback_text="",
+        )
+
+
+def _keep_error(pk: int, error: ChatAppError, now: datetime) -> None:
+    Line.objects.filter(pk=pk).update(
+        callback_checked_at=now,
+        callback_code=error.code[:100],
+        callback_text=error.text[:500],
+    )

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+from redis.asyncio import Redis
+
+from asgi_app.database import in_orm
+from chatapp.callbacks import (
+    CallbackState,
+    ForeignCallback,
+    ensure_callbacks,
+    expected_url,
+    look,
+    register,
+    remove,
+    shown,
+    state_of,
+)
+from chatapp.calls import Calls
+from chatapp.client import ChatApp
+from chatapp.errors import ChatAppError
+from chatapp.limiter import Limiter
+from chatapp.models import Account, Line
+from chatapp.sandbox.licences import GR_LICENCE_ID
+from chatapp.sandbox.server import serving
+from chatapp.sandbox.testing import SandboxServer
+from chatapp.transport import open_http
+from chatapp.types import LineKey
+from tests.campaigns.desk import Tokens
+
+NEW, OLD = "new-secret-0123456789", "old-secret-0123456789"
+GR = LineKey(str(GR_LICENCE_ID), "grWhatsApp")
+
+
+async def receiver(scope: Any, receive: Any, send: Any) -> None:
+    """Answers 200 to everything, as our own receiver does to an empty callback."""
+    if scope["type"] == "lifespan":
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{phase}.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+async def chatapp(sandbox: SandboxServer, redis: Redis) -> AsyncIterator[ChatApp]:
+    async with open_http(sandbox.url) as http:
+        calls = Calls(http)
+        limiter = Limiter(redis, rate_per_s=1_000)
+        yield ChatApp(calls, Tokens(calls), limiter)
+
+
+@pytest.fixture
+async def here(settings: Settings) -> AsyncIterator[str]:
+    """The public address under which a receiver really listens."""
+    async with serving(receiver) as url:
+        settings.PUBLIC_URL = url
+        settings.WEBHOOK_SECRET = [NEW, OLD]
+        yield url
+
+
+@pytest.fixture
+async def ours(line: Line) -> Line:
+    line.licence_id = str(GR_LICENCE_ID)
+    await in_orm(line.save)
+    await in_orm(Account.objects.create, pk=1, sealed_access="something")
+    return line
+
+
+async def fresh(line: Line) -> Line:
+    await in_orm(line.refresh_from_db)
+    return line
+
+
+async def registered(chatapp: ChatApp) -> list[str]:
+    return [one.url for one in await chatapp.callbacks()]
+
+
+async def test_a_missing_callback_is_registered_by_itself_and_shown_without_secret(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == [f"{here}/webhooks/chatapp/{NEW}/"]
+    seen = await fresh(ours)
+    assert seen.callback_state == CallbackState.OURS
+    assert seen.callback_url == f"{here}/webhooks/chatapp/…"
+    assert seen.callback_events == "message, messageStatus"
+
+
+async def test_a_changed_secret_is_registered_anew(
+    chatapp: ChatApp, here: str, ours: Line, settings: Settings
+) -> None:
+    settings.WEBHOOK_SECRET = [OLD]
+    await ensure_callbacks(chatapp)
+    settings.WEBHOOK_SECRET = [NEW, OLD]
+    await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == [f"{here}/webhooks/chatapp/{NEW}/"]
+
+
+async def test_another_program_s_address_is_replaced_only_by_its_name(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    async with serving(receiver) as elsewhere:
+        foreign = f"{elsewhere}/crm"
+        await chatapp.put_callback(GR, foreign)
+        await ensure_callbacks(chatapp)
+        assert await registered(chatapp) == [foreign]
+        seen = await fresh(ours)
+        assert (seen.callback_state, seen.callback_url) == ("foreign", foreign)
+        for wrong in ("", f"{elsewhere}/other"):
+            with pytest.raises(ForeignCallback):
+                await register(chatapp, ours, replace=wrong)
+        await register(chatapp, ours, replace=foreign)
+        assert await registered(chatapp) == [expected_url()]
+
+
+async def test_what_was_removed_by_hand_is_not_registered_by_itself(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    await ensure_callbacks(chatapp)
+    await remove(chatapp, ours)
+    assert (await fresh(ours)).callback_state == CallbackState.NONE
+    await in_orm(Line.objects.update, callback_checked_at=None)
+    await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == []
+    await register(chatapp, ours)
+    assert await registered(chatapp) == [expected_url()]
+
+
+async def test_a_refusal_is_kept_with_its_code(
+    chatapp: ChatApp, here: str, ours: Line, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://example.com"  # the sandbox calls nobody outside
+    with pytest.raises(ChatAppError):
+        await register(chatapp, ours)
+    seen = await fresh(ours)
+    assert seen.callback_code == "ApiCallbackUrlError"
+    assert seen.callback_text
+    await ensure_callbacks(chatapp)
+
+
+async def test_without_a_public_url_nothing_is_asked(
+    chatapp: ChatApp, ours: Line, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = ""
+    await ensure_callbacks(chatapp)
+    assert (await fresh(ours)).callback_checked_at is None
+    assert expected_url() == ""
+
+
+async def test_looking_changes_nothing(chatapp: ChatApp, here: str, ours: Line) -> None:
+    await look(chatapp)
+    assert (await fresh(ours)).callback_state == CallbackState.NONE
+    assert await registered(chatapp) == []
+
+
+def test_whose_an_address_is(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://shop.example/"
+    settings.WEBHOOK_SECRET = [NEW, OLD]
+    path = "/webhooks/chatapp/"
+    for url, state in (
+        ("", CallbackState.NONE),
+        (f"https://shop.example{path}{NEW}/", CallbackState.OURS),
+        (f"https://shop.example{path}{OLD}/", CallbackState.STALE),
+        (f"https://shop.example{path}older-than-both/", CallbackState.STALE),
+        (f"https://old.example{path}{OLD}/", CallbackState.STALE),
+        (f"https://old.example{path}not-ours/", CallbackState.FOREIGN),
+        ("https://crm.example/hook", CallbackState.FOREIGN),
+    ):
+        assert state_of(url) == state, url
+    assert shown(f"https://a{path}{NEW}/") == f"https://a{path}…"
