@@ -28,6 +28,7 @@ from redis.exceptions import RedisError
 from asgi_app.redis import open_redis
 from asgi_app.resources import Resources, open_resources
 from campaigns.jobs import (
+    count_books,
     deliver,
     deserialize,
     keep_connected,
@@ -49,6 +50,7 @@ class WorkerSettings:
     cron_jobs: ClassVar[list[CronJob]] = [
         cron(sweep, second=set(range(0, 60, 5)), run_at_startup=True),
         cron(settle, second={2, 17, 32, 47}),
+        cron(count_books, second={40}),
         cron(keep_connected, second={20}, run_at_startup=True),
     ]
     max_jobs = 20

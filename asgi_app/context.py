@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -25,7 +26,14 @@ def house(request: HttpRequest) -> dict[str, object]:
             _("embedded Valkey") if settings.REDIS_IS_EMBEDDED else "Redis"
         ),
         "version": _version(),
+        "troubles": _troubles(request),
     }
+
+
+def _troubles(request: HttpRequest) -> Sequence[object]:
+    state = getattr(request, "scope", {}).get("state", {})
+    troubles = getattr(state.get("resources"), "troubles", None)
+    return troubles.current if troubles and operator_of(request) else ()
 
 
 @cache

@@ -26,6 +26,7 @@ from campaigns.pacing import Delays
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from campaigns.spool import Spool, SpoolUnwritable
+from campaigns.troubles import Troubles
 from chatapp.callbacks import ensure_callbacks
 from chatapp.calls import Calls
 from chatapp.client import ChatApp
@@ -45,6 +46,7 @@ class Resources:
     settling: Settling
     doorbell: Doorbell
     intake: Intake
+    troubles: Troubles
     delays: Delays
     stopping: asyncio.Event
 
@@ -86,6 +88,8 @@ async def open_resources() -> AsyncIterator[Resources]:
         intake = Intake(ledger, _open_spool())
         stack.push_async_callback(intake.close)
         await stack.enter_async_context(_background(intake.keep_draining()))
+        troubles = Troubles()
+        await stack.enter_async_context(_background(troubles.keep_looking()))
         courier = Courier(ledger, chatapp, source, phone_check=settings.PHONE_CHECK)
         yield Resources(
             redis=redis,
@@ -103,6 +107,7 @@ async def open_resources() -> AsyncIterator[Resources]:
             settling=Settling(ledger, chatapp),
             doorbell=Doorbell(redis),
             intake=intake,
+            troubles=troubles,
             delays=delays,
             stopping=stopping,
         )

@@ -45,6 +45,20 @@ KNOWN: Mapping[str, StrOrPromise] = {
         "It was claimed for sending, and no answer was recorded in time."
     ),
     # About a line: nothing left
+    "unsure_in_a_row": lazy(
+        "The answers to three messages in a row were lost. It goes on by itself once "
+        "ChatApp answers again."
+    ),
+    "refused_in_a_row": lazy(
+        "ChatApp refused ten messages in a row for the same reason. Please see to it, "
+        "then let the line go on."
+    ),
+    "line_over": lazy("Its licence is over."),
+    "line_inactive": lazy("It is switched off at ChatApp."),
+    "line_not_listed": lazy("ChatApp no longer lists it."),
+    "over": lazy("The line's licence is over."),
+    "inactive": lazy("The line is switched off at ChatApp."),
+    "not_listed": lazy("ChatApp no longer lists the line."),
     "connect_timeout": _NOT_REACHED,
     "not_reached": _NOT_REACHED,
     "bad_address": lazy("CHATAPP_BASE_URL is not a web address."),

@@ -13,9 +13,11 @@ from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.typing import WorkerCoroutine
+from django.db import OperationalError
 from redis.exceptions import RedisError
 
-from asgi_app.database import DatabaseAway, DatabaseError
+from asgi_app.database import DatabaseAway, DatabaseError, in_orm
+from campaigns.audit import keep_books
 from campaigns.ledger import Ledger
 from campaigns.sending import Sending
 from campaigns.settling import Settling
@@ -133,6 +135,15 @@ async def settle(ctx: Ctx) -> None:
         logger.info("line %s goes on: ChatApp answers again", line_id)
         await resources.doorbell.ring(line_id, timedelta(), name=f"probe:{uuid4().hex}")
     await resources.ledger.file_away()
+
+
+@_waits_for_the_database
+async def count_books(ctx: Ctx) -> None:
+    """Counts the books of campaigns that may have changed."""
+    try:
+        await in_orm(keep_books)
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
 
 
 @_waits_for_the_database

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from asgi_app.database import orm_now
-from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
+from campaigns import wording
+from campaigns.models import (
+    Action,
+    CallbackCount,
+    Campaign,
+    LineClock,
+    ListRemark,
+    Message,
+)
 from campaigns.receipts import Tally
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
@@ -19,6 +27,8 @@ REMARKS_SHOWN = 500
 ACTIONS_SHOWN = 50
 # A line this late is not late by chance: the sweep rings it every few seconds.
 LATE = timedelta(seconds=20)
+# Without a status for so long the page stops reloading.
+QUIET = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -54,11 +64,33 @@ class CampaignPage:
     clock: LineClock | None
     ahead: Campaign | None
     under_way: Sequence[Message]
+    unsure: Sequence[Message]
+    last_status_at: datetime | None
+
+    @property
+    def books(self) -> str:
+        """The sum of the books as the worker counted them from the rows."""
+        return wording.books(self.campaign)
 
     @property
     def has_news_to_come(self) -> bool:
         """Whether reloading the page may show something new."""
-        return has_news_to_come(self.campaign)
+        return has_news_to_come(self.campaign) or self._may_climb
+
+    @property
+    def _may_climb(self) -> bool:
+        """Whether statuses still come: some have not ended, and one came lately."""
+        campaign = self.campaign
+        lately = max(
+            filter(None, [self.last_status_at, campaign.served_at]), default=None
+        )
+        open_ones = campaign.accepted + campaign.sent + campaign.delivered
+        return bool(
+            campaign.has_started
+            and (open_ones or campaign.unsure)
+            and lately is not None
+            and self.now - lately < QUIET
+        )
 
     @property
     def first(self) -> int:
@@ -150,6 +182,14 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
         clock=LineClock.objects.filter(line=campaign.line_id).first(),
         ahead=_ahead_of(campaign),
         under_way=list(claimed[:PAGE]) if campaign.claimed else [],
+        unsure=(
+            list(messages.filter(status=MessageStatus.UNSURE)[:PAGE])
+            if campaign.unsure
+            else []
+        ),
+        last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
+            last=Max("last_at")
+        )["last"],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns import assets, views
+from campaigns import assets, decision_views, views
 
 app_name = "campaigns"
 urlpatterns = [
@@ -17,5 +17,16 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/pause/", views.pause, name="pause"),
     path("campaigns/<int:campaign_id>/resume/", views.resume, name="resume"),
     path("campaigns/<int:campaign_id>/cancel/", views.cancel, name="cancel"),
+    path(
+        "campaigns/<int:campaign_id>/messages/<int:message_id>/",
+        decision_views.message,
+        name="message",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/decide/<slug:what>/",
+        decision_views.decide,
+        name="decide",
+    ),
+    path("lines/<int:line_id>/release/", decision_views.release, name="release"),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
 ]

@@ -30,6 +30,7 @@ from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays, Duration, how_long
 from campaigns.recipients import read_phone
 from campaigns.states import CampaignStatus, Pacing
+from campaigns.troubles import Troubles
 
 RELOAD_S = 5
 EXAMPLE = 100  # recipients for which the form says beforehand how long they take
@@ -51,6 +52,9 @@ class Resources(Protocol):
     @property
     def delays(self) -> Delays: ...
 
+    @property
+    def troubles(self) -> Troubles: ...
+
 
 @require_safe
 async def campaign_list(request: HttpRequest) -> HttpResponse:
@@ -62,7 +66,7 @@ async def campaign_list(request: HttpRequest) -> HttpResponse:
 @require_page_or_post
 async def new_campaign(request: HttpRequest) -> HttpResponse:
     """Checks a list, or stores a draft; whatever is wrong comes back with the input."""
-    delays = _resources(request).delays
+    delays = resources_of(request).delays
     form, draft = await in_orm(_read_form, request, delays)
     if draft:
         return redirect("campaigns:campaign", draft.pk)
@@ -84,7 +88,7 @@ async def new_campaign(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 async def campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return await _campaign_page(request, campaign_id)
+    return await campaign_page(request, campaign_id)
 
 
 @require_safe
@@ -104,23 +108,23 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
         return redirect("campaigns:campaign", campaign_id)
     form = PhoneForm(request.POST, region=settings.PHONE_REGION)
     if not form.is_valid():
-        return await _campaign_page(request, campaign_id, phone=form, status=422)
+        return await campaign_page(request, campaign_id, phone=form, status=422)
     phones = form.cleaned_data["phone"]
     try:
         await in_orm(
             services.add_recipients,
             campaign_id=campaign_id,
             phones=phones,
-            delays=_resources(request).delays,
+            delays=resources_of(request).delays,
             operator=operator_of(request),
         )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     except services.AlreadyListed:
         form.add_error("phone", _("This phone is on the list already."))
-        return await _campaign_page(request, campaign_id, phone=form, status=409)
+        return await campaign_page(request, campaign_id, phone=form, status=409)
     except services.CampaignError as error:
-        return await _campaign_page(request, campaign_id, trouble=error, status=409)
+        return await campaign_page(request, campaign_id, trouble=error, status=409)
     address = reverse("campaigns:campaign", args=[campaign_id])
     added = urlencode({"added": phones.recipients[0].phone})
     return redirect(f"{address}?{added}#list")
@@ -146,7 +150,7 @@ async def cancel(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Asks first; what is cancelled cannot be resumed."""
     if request.method == "POST":
         return await _act(request, campaign_id, services.cancel_campaign)
-    return await _campaign_page(request, campaign_id, template="campaigns/cancel.html")
+    return await campaign_page(request, campaign_id, template="campaigns/cancel.html")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -194,14 +198,14 @@ async def _act(
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     except services.CampaignError as error:
-        return await _campaign_page(request, campaign_id, trouble=error, status=409)
+        return await campaign_page(request, campaign_id, trouble=error, status=409)
     if line_id is not None:
         name = f"start:{campaign_id}:{uuid.uuid4().hex}"
-        await _resources(request).doorbell.ring(line_id, timedelta(), name=name)
+        await resources_of(request).doorbell.ring(line_id, timedelta(), name=name)
     return redirect("campaigns:campaign", campaign_id)
 
 
-async def _campaign_page(
+async def campaign_page(
     request: HttpRequest,
     campaign_id: int,
     *,
@@ -231,7 +235,7 @@ async def _campaign_page(
         added = PHONE.fullmatch(request.GET.get("added", ""))
         ctx["phone"] = phone or PhoneForm(region=region)
         ctx["added"] = read_phone(added[0], region=region) if added else None
-        ctx["lengths"] = _lengths(found.campaign.total, _resources(request).delays)
+        ctx["lengths"] = _lengths(found.campaign.total, resources_of(request).delays)
     # A page with a field or a question does not reload, nor does an answer to a POST.
     live = found.has_news_to_come and not template and request.method != "POST"
     template = template or f"campaigns/{'draft' if is_draft else 'results'}.html"
@@ -273,6 +277,6 @@ def _page_number(request: HttpRequest) -> int:
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1
 
 
-def _resources(request: HttpRequest) -> Resources:
+def resources_of(request: HttpRequest) -> Resources:
     resources: Resources = request.scope["state"]["resources"]  # type: ignore[attr-defined]
     return resources

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from campaigns.history import EventKind
 from campaigns.pacing import Duration
 from campaigns.recipients import Reason
 from campaigns.spreadsheets import Unreadable
@@ -23,6 +27,8 @@ from campaigns.states import (
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+    from campaigns.models import Campaign
 
 MESSAGES: Mapping[str, StrOrPromise] = {
     MessageStatus.WAITING: lazy("waiting"),
@@ -74,6 +80,28 @@ PACINGS: Mapping[str, StrOrPromise] = {
     Pacing.EACH_ON_ITS_OWN: lazy("Each on its own"),
 }
 
+EVENTS: Mapping[str, StrOrPromise] = {
+    EventKind.CLAIMED: lazy("claimed for sending"),
+    EventKind.GIVEN_BACK: lazy("did not leave, waits again"),
+    EventKind.ACCEPTED: lazy("accepted by ChatApp"),
+    EventKind.REFUSED: lazy("refused by ChatApp"),
+    EventKind.UNSURE: lazy("answer lost: unsure"),
+    EventKind.NO_ANSWER: lazy("no answer was recorded in time: unsure"),
+    EventKind.ECHOED: lazy("seen in a callback of our own message"),
+    EventKind.FOUND: lazy("found in the chat's history"),
+    EventKind.LOOKED: lazy("looked for in the chat's history, not found"),
+    EventKind.SENT: lazy("sent"),
+    EventKind.DELIVERED: lazy("delivered"),
+    EventKind.READ: lazy("read"),
+    EventKind.FAILED: lazy("failed"),
+    EventKind.IGNORED: lazy("a status that is not known"),
+    EventKind.ASSUMED_SENT: lazy("counted as sent"),
+    EventKind.SENT_AGAIN: lazy("to be sent again, maybe a second copy"),
+    EventKind.RETRIED: lazy("to be tried again"),
+    EventKind.CANCELLED: lazy("cancelled"),
+    EventKind.EXPIRED: lazy("expired, not sent"),
+}
+
 NOT_POSSIBLE: Mapping[str, StrOrPromise] = {
     CampaignStatus.DRAFT: lazy("This campaign has not been started yet."),
     CampaignStatus.RUNNING: lazy("This campaign is running already."),
@@ -92,6 +120,11 @@ VERBS: Mapping[str, StrOrPromise] = {
     "paused": lazy("paused it"),
     "resumed": lazy("resumed it"),
     "cancelled": lazy("cancelled it"),
+    "assumed_sent": lazy("counted unsure ones as sent"),
+    "sent_again": lazy("had unsure ones sent again"),
+    "retried": lazy("had failed ones tried again"),
+    "released": lazy("let the line go on"),
+    "recounted": lazy("recounted the books"),
 }
 
 REASONS: Mapping[str, StrOrPromise] = {
@@ -170,3 +203,31 @@ def seconds_between(least_s: float, most_s: float) -> str:
     if least_s == most_s:
         return _("%(seconds)g s") % {"seconds": least_s}
     return _("%(least)g–%(most)g s") % {"least": least_s, "most": most_s}
+
+
+def books(campaign: Campaign) -> str:
+    """The sum of the rows as the worker counted them last; empty before that."""
+    if campaign.books is None or campaign.books_at is None:
+        return ""
+    counts: Mapping[str, int] = campaign.books["counts"]
+    terms = [
+        f"{number_format(counts[status], force_grouping=True)} {MESSAGES[status]}"
+        for status in LADDER
+        if counts.get(status)
+    ]
+    total = number_format(sum(counts.values()), force_grouping=True)
+    at = date_format(timezone.localtime(campaign.books_at), "H:i:s")
+    said = _("%(total)s = %(terms)s ✓ counted from the rows at %(at)s") % {
+        "total": total,
+        "terms": " + ".join(terms) or "0",
+        "at": at,
+    }
+    if repaired := campaign.books.get("repaired"):
+        wrong = ", ".join(
+            f"{MESSAGES[status]}: {was} → {now}"
+            for status, (was, now) in repaired.items()
+        )
+        said += " · " + _("the counters were wrong and are repaired: %(wrong)s") % {
+            "wrong": wrong
+        }
+    return str(said)

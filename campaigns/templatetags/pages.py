@@ -80,6 +80,11 @@ def verb(value: str) -> str:
 
 
 @register.filter
+def event(kind: str) -> str:
+    return str(wording.EVENTS.get(kind, kind))
+
+
+@register.filter
 def reason(value: str) -> str:
     return str(wording.REASONS.get(value, value))
 

@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from asgi_app.redis import open_redis
+from campaigns.audit import audit
 from campaigns.jobs import Doorbell
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays
@@ -69,11 +70,17 @@ class Command(BaseCommand):
         start = _add_verb(verbs, "start", "start a draft, or resume")
         _add_wait(start)
         _add_json(start)
+        audit_verb = verbs.add_parser("audit", help="check every invariant")
+        audit_verb.add_argument("id", type=int, nargs="?", help="all, if unset")
+        _add_json(audit_verb)
         for verb, what in (("pause", "claim nothing more"), ("cancel", "end it")):
             _add_json(_add_verb(verbs, verb, what))
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._json: bool = options["json"]
+        if options["verb"] == "audit":
+            self._audit(options["id"])
+            return
         try:
             campaign_id = getattr(self, f"_{options['verb']}")(options)
         except CampaignError as error:
@@ -134,6 +141,18 @@ class Command(BaseCommand):
     def _cancel(self, options: dict[str, Any]) -> int:
         cancel_campaign(campaign_id=options["id"], operator=_operator())
         return int(options["id"])
+
+    def _audit(self, campaign_id: int | None) -> None:
+        faults = list(audit(campaign_id))
+        if self._json:
+            told = [{"campaign": f.campaign_id, "fault": str(f)} for f in faults]
+            self.stdout.write(json.dumps(told, ensure_ascii=False))
+        for fault in [] if self._json else faults:
+            self.stdout.write(str(fault))
+        if faults:
+            sys.exit(1)
+        if not self._json:
+            self.stdout.write("all books balance")
 
     def _wait(self, campaign_id: int) -> None:
         """Waits until the campaign is sent out or cancelled."""

@@ -1,0 +1,117 @@
+"""What the page of one message reads, and what stands on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.dateparse import parse_datetime
+
+from campaigns.history import EventKind
+from campaigns.models import (
+    Campaign,
+    EarlierAttempt,
+    Event,
+    LineClock,
+    Message,
+)
+from campaigns.states import CampaignStatus
+from chatapp.models import Account, Line, why_unusable
+
+# A status that took longer to arrive is called late.
+LATE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An event in the order of arrival; `is_late` when others overtook it."""
+
+    event: Event
+    is_late: bool
+
+    @property
+    def kind(self) -> str:
+        return self.event.kind
+
+    @property
+    def planned_at(self) -> datetime | None:
+        told = self.event.detail.get("planned_at")
+        return parse_datetime(told) if told else None
+
+    @property
+    def pause_s(self) -> float | None:
+        pause_ms = self.event.detail.get("pause_ms")
+        return None if pause_ms is None else pause_ms / 1000
+
+
+@dataclass(frozen=True)
+class MessagePage:
+    message: Message
+    campaign: Campaign
+    steps: Sequence[Step]
+    earlier: Sequence[EarlierAttempt]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing leaves, as every page says it."""
+
+    code: str
+    reason: str
+    line: Line | None = None
+    since: datetime | None = None
+    can_go_on: bool = False
+
+
+def read_message(*, campaign_id: int, message_id: int) -> MessagePage:
+    """A message with all that happened to it; raises Message.DoesNotExist."""
+    message = Message.objects.select_related("campaign__line").get(
+        pk=message_id, campaign_id=campaign_id
+    )
+    events = Event.objects.filter(message=message).order_by("id")
+    steps, latest = [], None
+    for event in events:
+        overtaken = latest is not None and event.at < latest
+        slow = event.arrived_at - event.at > LATE
+        is_status = event.kind not in {EventKind.CLAIMED, EventKind.LOOKED}
+        steps.append(Step(event, is_status and (overtaken or slow)))
+        latest = event.at if latest is None else max(latest, event.at)
+    return MessagePage(
+        message=message,
+        campaign=message.campaign,
+        steps=steps,
+        earlier=list(message.earlier_attempts.order_by("number")),
+    )
+
+
+def read_troubles(now: datetime) -> tuple[Trouble, ...]:
+    """Why nothing leaves at all, or not through a line that has something to send."""
+    troubles = []
+    account = Account.objects.filter(pk=1).first()
+    if account is not None and account.refused_code:
+        troubles.append(
+            Trouble(
+                "log_in_refused",
+                account.refused_text or account.refused_code,
+                since=account.refused_at,
+            )
+        )
+    stopped = LineClock.objects.filter(stopped_at__isnull=False).select_related("line")
+    troubles += [
+        Trouble(
+            clock.stopped_code,
+            clock.stopped_reason,
+            clock.line,
+            clock.stopped_at,
+            can_go_on=True,
+        )
+        for clock in stopped
+    ]
+    busy = Line.objects.filter(
+        campaigns__status=CampaignStatus.RUNNING, campaigns__waiting__gt=0
+    ).distinct()
+    for line in busy:
+        if why := why_unusable(line, now):
+            troubles.append(Trouble(f"line_{why}", str(why.label), line))
+    return tuple(troubles)
