@@ -21,6 +21,8 @@ from chatapp.models import Account, Line, why_unusable
 
 # A status that took longer to arrive is called late.
 LATE = timedelta(seconds=60)
+# ChatApp tells times in whole seconds.
+COARSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def read_message(*, campaign_id: int, message_id: int) -> MessagePage:
     events = Event.objects.filter(message=message).order_by("id")
     steps, latest = [], None
     for event in events:
-        overtaken = latest is not None and event.at < latest
+        overtaken = latest is not None and latest - event.at > COARSE
         slow = event.arrived_at - event.at > LATE
         is_status = event.kind not in {EventKind.CLAIMED, EventKind.LOOKED}
         steps.append(Step(event, is_status and (overtaken or slow)))
