@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 
 from asgi_app.database import orm_now
 from campaigns import wording
@@ -17,6 +17,7 @@ from campaigns.models import (
     LineClock,
     ListRemark,
     Message,
+    ShelvedStatus,
 )
 from campaigns.receipts import Tally
 from campaigns.states import CampaignStatus, MessageStatus
@@ -46,6 +47,14 @@ class CampaignList:
 
 
 @dataclass(frozen=True)
+class Shelved:
+    """Statuses that may be ours and have not found their message."""
+
+    count: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True)
 class CampaignPage:
     """A campaign as its page shows it at `now`.
 
@@ -66,6 +75,7 @@ class CampaignPage:
     under_way: Sequence[Message]
     unsure: Sequence[Message]
     last_status_at: datetime | None
+    shelved: Shelved | None
 
     @property
     def books(self) -> str:
@@ -187,6 +197,7 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
             if campaign.unsure
             else []
         ),
+        shelved=_shelved_for(campaign),
         last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
             last=Max("last_at")
         )["last"],
@@ -221,6 +232,23 @@ def _tallies(campaign: Campaign) -> list[Tally]:
         .annotate(count=Count("id"))
     )
     return [Tally(*row) for row in counted]
+
+
+def _shelved_for(campaign: Campaign) -> Shelved | None:
+    """What waits on the shelf for a message of this campaign, as far as can be told.
+
+    Callbacks cover the whole line, people's own chats included: only a phone whose
+    message has no settled answer can be meant.
+    """
+    if not (campaign.unsure or campaign.claimed):
+        return None
+    open_ones = {MessageStatus.UNSURE, MessageStatus.CLAIMED}
+    phones = Message.objects.filter(campaign=campaign, status__in=open_ones)
+    digits = [phone.lstrip("+") for phone in phones.values_list("phone", flat=True)]
+    found = ShelvedStatus.objects.filter(
+        is_not_ours=False, phone__in=digits[:PAGE]
+    ).aggregate(count=Count("pk"), oldest=Min("arrived_at"))
+    return Shelved(found["count"], found["oldest"]) if found["count"] else None
 
 
 def _ahead_of(campaign: Campaign) -> Campaign | None:

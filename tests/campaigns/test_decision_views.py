@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from asgi_app.database import in_orm
 from campaigns.audit import recount
 from campaigns.ledger import Ledger
-from campaigns.models import Action, Campaign, LineClock, Message
+from campaigns.models import Action, Campaign, LineClock, Message, ShelvedStatus
 from campaigns.states import MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -146,6 +146,26 @@ async def test_the_books_are_shown_as_they_were_counted(
     page = html.unescape(words(await site.get(f"/campaigns/{campaign.pk}/")))
     assert "accepted: 7 → 2" in page
     assert (await fresh(campaign)).accepted == 2
+
+
+async def test_statuses_that_may_be_ours_are_shown_with_their_age(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    campaign, due = await with_outcomes(ledger, line, UNSURE, ACCEPTED)
+    digits = [claimed.phone.lstrip("+") for claimed in due]
+    for number, phone in enumerate([digits[0], digits[1], "79998887766"]):
+        await in_orm(
+            ShelvedStatus.objects.create,
+            digest=str(number),
+            message_id=f"foreign{number}",
+            tracking="",
+            kind="delivered",
+            phone=phone,
+            arrived_at="2026-01-02 10:11:12+00:00",
+        )
+    page = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "1 status that may belong here waits" in page
+    assert "2 Jan, 13:11:12" in page
 
 
 @pytest.mark.parametrize(
