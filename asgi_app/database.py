@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,6 +17,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from chatapp.calls import boottime
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,7 +111,8 @@ def as_time(value: Any) -> datetime | None:
 class Clock:
     """The database's time without a question each time.
 
-    It is asked for once in a while; between, the monotonic clock carries it on.
+    It is asked for once in a while; between, and while the database is away, this
+    computer's own clock carries it on.
     """
 
     RECHECK_S = 30.0
@@ -121,12 +123,17 @@ class Clock:
         self._then = datetime.min.replace(tzinfo=UTC)
 
     async def now(self) -> datetime:
-        passed = time.monotonic() - self._read_at
+        passed = boottime() - self._read_at
         if passed > self.RECHECK_S:
-            before = time.monotonic()
-            self._then = await self._ask()
-            self._read_at = (before + time.monotonic()) / 2
-            passed = time.monotonic() - self._read_at
+            before = boottime()
+            try:
+                self._then = await self._ask()
+            except DatabaseAway:
+                if self._read_at < 0:
+                    raise
+                return self._then + timedelta(seconds=passed)
+            self._read_at = (before + boottime()) / 2
+            passed = boottime() - self._read_at
         return self._then + timedelta(seconds=passed)
 
 

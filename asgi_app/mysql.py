@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiomysql
 from pymysql.constants import CLIENT
@@ -23,11 +23,20 @@ from asgi_app.database import (
 )
 from asgi_app.env import MYSQL_SESSION
 
+T = TypeVar("T")
+
 POOL_SIZE = 8
 ACQUIRE_S = 5.0
+# Longer than a wait for a row's lock, which the session below ends sooner.
+STATEMENT_S = 20.0
+LOCK_WAIT_S = 10
 DEADLOCK, LOCK_WAIT = 1213, 1205
 # Client errors (2000-2999), server shutting down, killed, too many connections.
 AWAY = {1040, 1053, 1077, 1078, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1317, 3169}
+
+
+class NoAnswer(DatabaseAway):
+    """The server was silent for too long; the connection is given up."""
 
 
 class MysqlDoor:
@@ -47,16 +56,16 @@ class MysqlDoor:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         async with self._connection() as connection:
-            await connection.begin()
+            await _bounded(connection, connection.begin())
             try:
                 yield _MysqlTx(connection)
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, NoAnswer):
                 connection.close()  # a statement may still be under way on it
                 raise
             except BaseException:
-                await connection.rollback()
+                await _bounded(connection, connection.rollback())
                 raise
-            await connection.commit()
+            await _bounded(connection, connection.commit())
 
     async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
         async with self._connection() as connection:
@@ -121,6 +130,7 @@ class MysqlDoor:
                     init_command=(
                         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
                         + MYSQL_SESSION
+                        + f", innodb_lock_wait_timeout = {LOCK_WAIT_S}"
                     ),
                 )
             return self._pool
@@ -152,12 +162,23 @@ class _MysqlTx:
 
     async def execute(self, sql: str, params: Params = ()) -> int:
         async with self._connection.cursor() as cursor:
-            return int(await cursor.execute(sql, _adapted(params)))
+            work = cursor.execute(sql, _adapted(params))
+            return int(await _bounded(self._connection, work))
 
     async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
         async with self._connection.cursor() as cursor:
-            await cursor.execute(sql, _adapted(params))
+            await _bounded(self._connection, cursor.execute(sql, _adapted(params)))
             return list(await cursor.fetchall())
+
+
+async def _bounded(connection: aiomysql.Connection, work: Awaitable[T]) -> T:
+    """Waits for the server, but not for ever: a network may swallow its answer."""
+    try:
+        async with asyncio.timeout(STATEMENT_S):
+            return await work
+    except TimeoutError:
+        connection.close()
+        raise NoAnswer(f"no answer within {STATEMENT_S:g} s") from None
 
 
 def _adapted(params: Params) -> list[Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -23,8 +24,11 @@ from campaigns.states import MessageStatus
 from chatapp.calls import boottime
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError, NotReached, Refused, RetryLater
+from chatapp.limiter import MAX_HOLD_S
 from chatapp.types import Accepted, LineKey
 
+P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 RECORD_S = 180.0
@@ -64,14 +68,8 @@ class Courier:
 
     async def record(self, outcome: Outcome) -> None:
         """Stores an outcome, patiently while the database is away."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseAway),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(RECORD_S),
-            reraise=True,
-        )
         try:
-            await retrying(self.ledger.record, outcome)
+            await self.patiently(self.ledger.record, outcome)
         except Exception:
             logger.exception(
                 "message %s stays unsure: its outcome “%s”, id %s, was not stored",
@@ -81,6 +79,18 @@ class Courier:
             )
             raise
 
+    async def patiently(
+        self, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Does something again and again while the database is away, within a bound."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseAway),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            stop=stop_after_delay(RECORD_S),
+            reraise=True,
+        )
+        return await retrying(work, *args, **kwargs)
+
     def setback(
         self, state: LineState, turn: int, error: ChatAppError, at: datetime
     ) -> Move:
@@ -88,6 +98,8 @@ class Courier:
         wait_s = getattr(error, "retry_after", None) or backoff_s(
             state.setbacks, self.source
         )
+        # A far date in Retry-After must not take the line away for good.
+        wait_s = min(wait_s, MAX_HOLD_S)
         logger.info("line %s waits %.0f s: %s", state.line_id, wait_s, error)
         setback = Setback(error.code[:CODE_LENGTH], error.text)
         return Move(state.line_id, turn, at + timedelta(seconds=wait_s), setback)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Greatest
 
 from asgi_app.database import orm_now
 from campaigns.history import EventKind
@@ -83,6 +84,8 @@ def release_line(*, line_id: int, operator: str) -> bool:
         )
         locked = list(running.order_by("pk").select_for_update())
         now = orm_now()
+        # The pause that was drawn still counts.
+        next_at = Greatest("next_at", Value(now, output_field=DateTimeField()))
         released = LineClock.objects.filter(
             line_id=line_id, stopped_at__isnull=False
         ).update(
@@ -92,7 +95,7 @@ def release_line(*, line_id: int, operator: str) -> bool:
             refusals=0,
             refusal_code="",
             unsures=0,
-            next_at=now,
+            next_at=next_at,
             turn=F("turn") + 1,
         )
         if released:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from asgi_app.database import DatabaseError
 from campaigns.courier import Courier
 from campaigns.ledger import CLAIM_S, Ledger
 from campaigns.ledger.entries import Claimed, Head, LineState, LostClaim, Move
@@ -38,16 +39,21 @@ class EachOnItsOwn:
     _ends_at: float = field(init=False)
     _in_flight: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _error: ChatAppError | None = field(default=None, init=False)
+    # How long the limiter held back what was due.
+    _wait_s: float = field(default=0.0, init=False)
 
     async def serve(self, state: LineState) -> datetime:
         """Returns when to look again; raises LostClaim, RetryLater, DatabaseAway."""
         self._state = state
         self._state = await self._with_delays(state)
         self._ends_at = self.courier.clock() + JOB_S
+        broken: DatabaseError | None = None
         try:
             await self._send_all_due()
         except LostClaim:
             pass  # paused, or moved by somebody else: let go of the line below
+        except DatabaseError as error:
+            broken = error  # the line must not stand still until the claims end
         except RetryLater as later:
             self._error = later
         except asyncio.CancelledError:
@@ -57,7 +63,10 @@ class EachOnItsOwn:
         finally:
             # What is under way is seen through, whatever became of the line.
             await asyncio.gather(*self._in_flight, return_exceptions=True)
-        return await self._release()
+        next_at = await self.courier.patiently(self._release)
+        if broken is not None:
+            raise broken
+        return next_at
 
     async def _with_delays(self, state: LineState) -> LineState:
         """Lets the delays begin to count; draws anew those that were missed."""
@@ -111,17 +120,18 @@ class EachOnItsOwn:
                 return None
             return max((moment - self._state.now).total_seconds(), 0)
         permits = await self.limiter.take(len(due))
+        self._wait_s = permits.wait_s
         due = due[: permits.granted]
         if not due:
             return permits.wait_s
         deadline = self.courier.clock() + CLAIM_S
         try:
-            turn = await self.ledger.claim(self._state, due)
+            claim = await self.ledger.claim(self._state, due)
         except LostClaim:
             await self.limiter.give_back(len(due))
             raise
-        self._state = replace(self._state, turn=turn)
-        for claimed in due:
+        self._state = replace(self._state, turn=claim.turn)
+        for claimed in claim.messages:
             self._in_flight.add(asyncio.create_task(self._send(claimed, deadline)))
         return permits.wait_s
 
@@ -153,7 +163,9 @@ class EachOnItsOwn:
             pause_ms = self.delays.draw_ms()
             pause = timedelta(milliseconds=pause_ms)
             moment = await self._next_moment() or now + pause
-            move = Move(state.line_id, state.turn, max(now, moment), pause_ms=pause_ms)
+            soonest = now + timedelta(seconds=self._wait_s)
+            moment = max(soonest, moment)
+            move = Move(state.line_id, state.turn, moment, pause_ms=pause_ms)
         await self.ledger.move(move)
         return move.next_at
 

@@ -78,8 +78,18 @@ class Doorbell:
             return False
         return True
 
-    async def ring_at(self, line_id: int, at: datetime, now: datetime) -> bool:
-        return await self.ring(line_id, at - now, name=f"{at.timestamp() * 1000:.0f}")
+    async def ring_at(
+        self, line_id: int, at: datetime, now: datetime, *, own: str = ""
+    ) -> bool:
+        """Rings at a time, once; `own` is the id of the job that rings.
+
+        A job that came too early, by the clock of another computer, rings for the same
+        moment again: under its own id arq would drop that.
+        """
+        name = f"{at.timestamp() * 1000:.0f}"
+        if own.startswith(f"deliver:{line_id}:{name}"):
+            name = own.partition(f"{line_id}:")[2] + "+"
+        return await self.ring(line_id, at - now, name=name)
 
 
 def _waits_for_the_database(job: Callable[..., Awaitable[None]]) -> WorkerCoroutine:
@@ -104,24 +114,25 @@ async def deliver(ctx: Ctx, line_id: int) -> None:
     again_at = await resources.sending.serve(line_id)
     if again_at is not None:
         now = await resources.ledger.now()
-        await resources.doorbell.ring_at(line_id, again_at, now)
+        own = str(ctx.get("job_id", ""))
+        await resources.doorbell.ring_at(line_id, again_at, now, own=own)
 
 
 @_waits_for_the_database
 async def sweep(ctx: Ctx) -> None:
     """Rings lines whose doorbell was lost, and gives up claims past their deadline."""
     resources: WorkerResources = ctx["resources"]
+    now = await resources.ledger.now()
+    for due in await resources.ledger.overdue(by_s=OVERDUE_S):
+        # A name of its own: after a kill arq holds on to the old one for minutes.
+        name = f"sweep:{now.timestamp() * 1000:.0f}"
+        await resources.doorbell.ring(due.line_id, timedelta(), name=name)
     given_up = await resources.ledger.give_up_claims()
     if given_up:
         logger.warning("%d claims passed their deadline: unsure now", given_up)
     applied = await resources.ledger.apply_matching()
     if applied:
         logger.info("%d statuses found their message on the shelf", applied)
-    now = await resources.ledger.now()
-    for due in await resources.ledger.overdue(by_s=OVERDUE_S):
-        # A name of its own: after a kill arq holds on to the old one for minutes.
-        name = f"sweep:{now.timestamp() * 1000:.0f}"
-        await resources.doorbell.ring(due.line_id, timedelta(), name=name)
 
 
 @_waits_for_the_database

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # out of date by now.
 IDLE = timedelta(hours=6)
 PAUSED_IDLE = "idle"
+LOOK_AGAIN = timedelta(seconds=0.5)
 # How long a line whose licence cannot be used waits before it is looked at again.
 UNUSABLE_S = 60.0
 
@@ -52,7 +53,8 @@ class Sending:
         if state.next_at > state.now:
             return state.next_at
         stood_since = state.held_since or state.next_at
-        idle_since = max(filter(None, [stood_since, state.head.woken_at]))
+        head = state.head
+        idle_since = max(filter(None, [stood_since, head.woken_at, head.served_at]))
         if state.now - idle_since > IDLE:
             logger.warning("campaign %s lay idle: paused", state.head.campaign_id)
             await self.ledger.pause_idle(state.head, PAUSED_IDLE)
@@ -72,7 +74,7 @@ class Sending:
             ).serve(state)
         except LostClaim as lost:
             logger.info("line %s: %s, looking again", line_id, lost)
-            return state.now
+            return state.now + LOOK_AGAIN
         except RetryLater as later:
             move = self.courier.setback(
                 state, state.turn, later, await self.ledger.now()
@@ -90,16 +92,16 @@ class Sending:
             return state.now + timedelta(seconds=permits.wait_s)
         deadline = self.courier.clock() + CLAIM_S
         try:
-            turn = await self.ledger.claim(state, due)
+            claim = await self.ledger.claim(state, due)
         except LostClaim:
             await self.limiter.give_back(1)
             raise
-        outcome, error = await self.courier.send(due[0], state, deadline)
+        outcome, error = await self.courier.send(claim.messages[0], state, deadline)
         if error is None:
             pause_ms = self.delays.draw_ms()
             next_at = outcome.at + timedelta(milliseconds=pause_ms)
-            move = Move(state.line_id, turn, next_at, pause_ms=pause_ms)
+            move = Move(state.line_id, claim.turn, next_at, pause_ms=pause_ms)
         else:
-            move = self.courier.setback(state, turn, error, outcome.at)
+            move = self.courier.setback(state, claim.turn, error, outcome.at)
         await self.courier.record(replace(outcome, move=move))
         return move.next_at

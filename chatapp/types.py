@@ -114,12 +114,17 @@ def as_id(value: Any) -> str | None:
     """An id as a string, whether it came as a number or as text."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    return str(value) or None
+    return _clean(str(value)) or None
 
 
 def as_text(value: Any) -> str | None:
     """The value if it is text, else None."""
-    return value if isinstance(value, str) else None
+    return _clean(value) if isinstance(value, str) else None
+
+
+def _clean(text: str) -> str:
+    """The text without halves of letters, which no database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_time(value: Any) -> datetime | None:

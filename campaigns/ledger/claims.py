@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from asgi_app.database import Door, Tx, as_time
 from campaigns.history import EventKind, join_tracking
-from campaigns.ledger.entries import Claimed, Due, Head, LineState, LostClaim, Move
+from campaigns.ledger.entries import (
+    Claim,
+    Claimed,
+    Due,
+    Head,
+    LineState,
+    LostClaim,
+    Move,
+)
 from campaigns.ledger.statements import (
     CAMPAIGNS,
     CLOCKS,
@@ -113,8 +122,8 @@ class Claims:
 
     async def claim(
         self, state: LineState, due: Sequence[Claimed], *, for_s: float = CLAIM_S
-    ) -> int:
-        """Claims exactly these messages and holds the line; returns the new turn.
+    ) -> Claim:
+        """Claims exactly these messages and holds the line.
 
         Raises LostClaim when the campaign does not run any more, the line was moved
         or stopped by somebody else, or one of the messages is not waiting.
@@ -157,7 +166,8 @@ class Claims:
                 raise LostClaim("a message is not waiting any more")
             events = [self._claim_event(item, state, now) for item in due]
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
-        return state.turn + 1
+        claimed = tuple(replace(item, deadline=deadline) for item in due)
+        return Claim(state.turn + 1, claimed)
 
     async def move(self, move: Move) -> bool:
         """Moves the clock of a line; False when somebody else has it."""

@@ -56,6 +56,16 @@ class Claimed:
     tracking: str
     attempt: int
     delay_ms: int
+    # Set by the claim; tells it from an earlier or later one of the same attempt.
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Messages that leave now, and the turn with which they hold the line."""
+
+    turn: int
+    messages: tuple[Claimed, ...]
 
 
 @dataclass(frozen=True, slots=True)

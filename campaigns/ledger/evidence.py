@@ -57,6 +57,8 @@ class Row:
     attempt: int
     message_id: str | None
     code: str
+    claim_deadline: datetime | None
+    answered_at: datetime | None
     moments: dict[str, datetime | None]
 
     @property
@@ -72,6 +74,7 @@ async def read_rows(tx: Tx, ids: Iterable[int]) -> dict[int, Row]:
         return {}
     rows = await tx.fetch(
         f"SELECT id, campaign_id, status, attempt, message_id, code,"
+        f" claim_deadline, answered_at,"
         f" sent_at, delivered_at, read_at, failed_at"
         f" FROM {MESSAGES} WHERE id IN ({marks(wanted)}) ORDER BY id",
         wanted,
@@ -84,9 +87,21 @@ async def read_rows(tx: Tx, ids: Iterable[int]) -> dict[int, Row]:
             attempt=attempt,
             message_id=None if message_id is None else read_text(message_id),
             code=code,
+            claim_deadline=as_time(claim_deadline),
+            answered_at=as_time(answered_at),
             moments=dict(zip(MOMENTS.values(), map(as_time, moments), strict=True)),
         )
-        for pk, campaign_id, status, attempt, message_id, code, *moments in rows
+        for (
+            pk,
+            campaign_id,
+            status,
+            attempt,
+            message_id,
+            code,
+            claim_deadline,
+            answered_at,
+            *moments,
+        ) in rows
     }
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from asgi_app.database import DatabaseAway, DatabaseError, Deadlocked
+from asgi_app.database import DatabaseAway, Deadlocked
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -55,18 +55,18 @@ class GroupCommit(Generic[T]):
         error: BaseException | None = None
         try:
             await self._write_patiently([item for item, _ in batch])
-        except DatabaseError as bad:
-            if len(batch) > 1 and not isinstance(bad, DatabaseAway | Deadlocked):
+        except asyncio.CancelledError as cancelled:
+            self._settle(batch, cancelled)
+            raise
+        except (DatabaseAway, Deadlocked) as away:
+            error = away
+        except Exception as bad:  # noqa: BLE001  handed to the callers that it concerns
+            if len(batch) > 1:
                 logger.warning("a batch of %d holds a bad row: %s", len(batch), bad)
                 for entry in batch:
                     await self._flush([entry])
                 return
             error = bad
-        except asyncio.CancelledError as cancelled:
-            self._settle(batch, cancelled)
-            raise
-        except Exception as unforeseen:  # noqa: BLE001  handed to every caller
-            error = unforeseen
         self._settle(batch, error)
 
     @staticmethod

@@ -113,6 +113,8 @@ class Records:
                 row = rows.get(outcome.claimed.message_id)
                 if row is None:  # its campaign was deleted meanwhile
                     continue
+                if _is_repeated(row, outcome):
+                    continue
                 if outcome.claimed.attempt < row.attempt:
                     late.append(_late(outcome))
                 else:
@@ -126,6 +128,16 @@ class Records:
             shelved = await take_from_shelf(tx, outcomes)
             await apply_evidence(tx, rows, [*late, *shelved], deltas)
             await add_to_counters(tx, deltas)
+
+
+def _is_repeated(row: Row, outcome: Outcome) -> bool:
+    """Whether it was stored before, and only the answer to that was lost.
+
+    By now the row may be claimed anew; giving that claim back would send twice.
+    """
+    if outcome.status == MessageStatus.WAITING:
+        return row.claim_deadline != outcome.claimed.deadline
+    return row.answered_at == outcome.at
 
 
 def _settle(

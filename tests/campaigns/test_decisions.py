@@ -38,7 +38,7 @@ async def with_outcomes(
     state = await ledger.look(line.pk)
     assert state is not None
     due = await ledger.find_due(state, len(statuses))
-    await ledger.claim(state, due)
+    due = list((await ledger.claim(state, due)).messages)
     at = await ledger.now()
     for claimed, status in zip(due, statuses, strict=True):
         accepted = status == MessageStatus.ACCEPTED

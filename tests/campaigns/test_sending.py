@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from asgi_app.database import in_orm
+from asgi_app.database import DatabaseAway, in_orm
 from asgi_app.valkey import PrivateValkey
+from campaigns.ledger.entries import Claimed, LineState, Outcome
 from campaigns.models import Action, Campaign
 from campaigns.pacing import Delays
 from campaigns.services import cancel_campaign, pause_campaign, resume_campaign
-from campaigns.states import Pacing
+from campaigns.states import MessageStatus, Pacing
 from chatapp.calls import Calls, boottime
 from chatapp.client import ChatApp
 from chatapp.errors import TokenUnavailable
@@ -345,3 +346,76 @@ async def test_a_cancelled_campaign_never_sends_what_waited(desk: Desk) -> None:
 
 def test_the_clock_counts_while_the_computer_sleeps() -> None:
     assert abs(boottime() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+
+
+async def test_a_give_back_told_twice_does_not_undo_the_next_claim(
+    desk: Desk,
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1)
+    ledger = desk.sending.ledger
+
+    async def claim() -> Claimed:
+        state = await ledger.look(desk.line.pk)
+        assert state is not None
+        due = await ledger.find_due(state, 1)
+        (claimed,) = (await ledger.claim(state, due)).messages
+        return claimed
+
+    first = await claim()
+    given_back = Outcome(first, MessageStatus.WAITING, await ledger.now())
+    await ledger.record(given_back)
+    await claim()
+    # The answer to the first record was lost, so that it is told again.
+    await ledger.record(given_back)
+    assert await in_orm(lists.counts, campaign) == {"claimed": 1}
+
+
+async def test_each_on_its_own_waits_as_long_as_the_limiter_says(
+    desk: Desk, redis: Redis
+) -> None:
+    await in_orm(
+        lists.running, desk.line, 5, pacing=Pacing.EACH_ON_ITS_OWN, delays=QUICK
+    )
+    await desk.sending.limiter.pause(300)
+    sending = replace(desk.sending, delays=Delays(0, 0, random.Random(1)))
+    await asyncio.sleep(0.5)
+    again_at = await sending.serve(desk.line.pk)
+    if again_at is not None and again_at <= await sending.ledger.now():
+        again_at = await sending.serve(desk.line.pk)
+    now = await sending.ledger.now()
+    assert again_at is not None and again_at - now > timedelta(seconds=200)
+    assert desk.phones_sent() == []
+
+
+async def test_a_far_retry_after_does_not_take_the_line_away_for_good(
+    desk: Desk,
+) -> None:
+    await in_orm(lists.running, desk.line, 1)
+    desk.sandbox.knobs.set("rate_limit", retry_after="999999999")
+    again_at = await desk.serve()
+    now = await desk.sending.ledger.now()
+    assert again_at is not None and again_at - now <= timedelta(hours=1)
+
+
+async def test_one_hiccup_of_the_database_does_not_stop_the_line_for_long(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await in_orm(
+        lists.running, desk.line, 60, pacing=Pacing.EACH_ON_ITS_OWN, delays=QUICK
+    )
+    ledger = desk.sending.ledger
+    find_due, times = ledger.find_due, iter(range(100))
+
+    async def hiccup(state: LineState, most: int) -> list[Claimed]:
+        if next(times) == 3:
+            raise DatabaseAway("a hiccup")
+        return await find_due(state, most)
+
+    monkeypatch.setattr(ledger, "find_due", hiccup)
+    with pytest.raises(DatabaseAway):
+        await desk.serve()
+    state = await ledger.look(desk.line.pk)
+    assert state is not None
+    assert state.next_at - state.now < timedelta(seconds=52)
+    assert "claimed" not in await in_orm(lists.counts, campaign)
+    assert len(desk.phones_sent()) == len(set(desk.phones_sent()))

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from chatapp import types
 from chatapp.calls import Calls, boottime, read_retry_after
 from chatapp.errors import (
     ChatAppError,
@@ -281,3 +282,11 @@ def test_boottime_goes_forward_and_counts_suspends_where_it_can() -> None:
         assert boottime() == pytest.approx(
             time.clock_gettime(time.CLOCK_BOOTTIME), abs=5
         )
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "a\udc00b"])
+def test_half_a_letter_in_an_answer_is_no_text_for_the_database(half: str) -> None:
+    assert types.as_text(half) is not None
+    for read in (types.as_text(half), types.as_id(half)):
+        assert read is not None
+        read.encode()

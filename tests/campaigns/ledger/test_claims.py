@@ -35,8 +35,7 @@ async def look(ledger: Ledger, line: Line) -> LineState:
 async def claim(ledger: Ledger, line: Line, count: int = 1) -> list[Claimed]:
     state = await look(ledger, line)
     due = await ledger.find_due(state, count)
-    await ledger.claim(state, due)
-    return due
+    return list((await ledger.claim(state, due)).messages)
 
 
 async def accepted(ledger: Ledger, claimed: Claimed, **more: Any) -> Outcome:
@@ -99,7 +98,7 @@ async def test_of_two_jobs_that_saw_the_same_turn_one_claims(
         *(ledger.claim(state, due[n : n + 1]) for n in range(5)),
         return_exceptions=True,
     )
-    assert sorted(type(w).__name__ for w in won) == ["LostClaim"] * 4 + ["int"]
+    assert sorted(type(w).__name__ for w in won) == ["Claim"] + ["LostClaim"] * 4
     assert await in_orm(lists.counts, campaign) == {"waiting": 4, "claimed": 1}
 
 
@@ -138,9 +137,9 @@ async def test_it_records_the_answer_and_draws_the_line_on(
     campaign = await in_orm(lists.running, line, 1)
     state = await look(ledger, line)
     due = await ledger.find_due(state, 1)
-    turn = await ledger.claim(state, due)
+    claim_ = await ledger.claim(state, due)
     at = await ledger.now()
-    move = Move(line.pk, turn, at + timedelta(seconds=7))
+    move = Move(line.pk, claim_.turn, at + timedelta(seconds=7))
     await ledger.record(await accepted(ledger, due[0], move=move))
     (message,) = await rows(campaign)
     assert message.status == MessageStatus.ACCEPTED
@@ -199,12 +198,16 @@ async def test_a_claim_that_is_given_back_waits_again_with_the_reason_on_the_lin
     campaign = await in_orm(lists.running, line, 1)
     state = await look(ledger, line)
     due = await ledger.find_due(state, 1)
-    turn = await ledger.claim(state, due)
+    claim_ = await ledger.claim(state, due)
+    (claimed,) = claim_.messages
     now = await ledger.now()
     move = Move(
-        line.pk, turn, now + timedelta(seconds=9), Setback("rate_limited", "slow down")
+        line.pk,
+        claim_.turn,
+        now + timedelta(seconds=9),
+        Setback("rate_limited", "slow down"),
     )
-    await ledger.record(Outcome(due[0], MessageStatus.WAITING, now, move=move))
+    await ledger.record(Outcome(claimed, MessageStatus.WAITING, now, move=move))
     assert await in_orm(lists.counts, campaign) == {"waiting": 1}
     clock = await in_orm(LineClock.objects.get, line=line)
     assert (clock.setbacks, clock.held_code) == (1, "rate_limited")
