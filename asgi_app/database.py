@@ -50,7 +50,7 @@ class Tx(Protocol):
 
 class Door(Protocol):
     for_update: str  # ends a SELECT that locks its rows
-    insert_new: str  # begins an INSERT that leaves alone what is there already
+    insert_new: str  # ends an INSERT that leaves alone what is there already
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Commits at the end of the block, rolls back on any exception.
@@ -141,7 +141,7 @@ class SqliteDoor:
     """One writer a process, because SQLite has one writer a file."""
 
     for_update = ""  # BEGIN IMMEDIATE has locked all of it already
-    insert_new = "INSERT OR IGNORE"
+    insert_new = " ON CONFLICT DO NOTHING"
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")

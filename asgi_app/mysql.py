@@ -41,7 +41,8 @@ class NoAnswer(DatabaseAway):
 
 class MysqlDoor:
     for_update = " FOR UPDATE"
-    insert_new = "INSERT IGNORE"
+    # INSERT IGNORE would also let through what does not fit, and warn each time.
+    insert_new = " ON DUPLICATE KEY UPDATE id = id"
 
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings

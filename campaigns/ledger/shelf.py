@@ -116,7 +116,7 @@ class Shelf:
         for heard in batch:
             counts.update(heard.counts)
         async with self._door.transaction() as tx:
-            await insert(tx, SHELF, COLUMNS, rows, verb=self._door.insert_new)
+            await insert(tx, SHELF, COLUMNS, rows, ending=self._door.insert_new)
             for kind in sorted(counts):
                 await self._count(tx, kind, counts[kind], now)
 
@@ -129,7 +129,7 @@ class Shelf:
         if not await tx.execute(add, (more, now, day, kind)):
             columns = ("day", "kind", "count", "last_at")
             row = (day, kind, 0, now)
-            await insert(tx, COUNTS, columns, [row], verb=self._door.insert_new)
+            await insert(tx, COUNTS, columns, [row], ending=self._door.insert_new)
             await tx.execute(add, (more, now, day, kind))
 
     async def _apply_lists(self, batch: list[list[str]]) -> None:

@@ -81,15 +81,15 @@ async def insert(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     *,
-    verb: str = "INSERT",
+    ending: str = "",
 ) -> None:
-    """Inserts rows, some hundred a statement; `verb` may be the door's insert_new."""
+    """Inserts rows, some hundred a statement; `ending` may be the door's insert_new."""
     values = f"({marks(columns)})"
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         await tx.execute(
-            f"{verb} INTO {table} ({', '.join(columns)})"
-            f" VALUES {', '.join(values for _ in chunk)}",
+            f"INSERT INTO {table} ({', '.join(columns)})"
+            f" VALUES {', '.join(values for _ in chunk)}{ending}",
             [value for row in chunk for value in row],
         )
 
