@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check python
+.PHONY: help run test check chaos python
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -19,6 +19,13 @@ test: python ## set everything up and run all checks and tests, on both database
 	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
 	@$(MAKE) --no-print-directory check
 	@$(PY) -m tests.run $(ARGS)
+
+chaos: python ## kill, cut and flush while it sends; SEEDS=20, SEED=7, DB=sqlite, VERBOSE=1
+	@$(PYTHON) -I tests/prepare.py
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	@$(PY) -m tests.chaos --seeds $(or $(SEEDS),20) $(if $(SEED),--seed $(SEED)) \
+	  --messages $(or $(MESSAGES),2000) --database $(or $(DB),mariadb) \
+	  $(if $(VERBOSE),--verbose)
 
 check: python ## lint, types, layers, migrations
 	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'

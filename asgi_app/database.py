@@ -50,7 +50,8 @@ class Tx(Protocol):
 
 class Door(Protocol):
     for_update: str  # ends a SELECT that locks its rows
-    insert_new: str  # ends an INSERT that leaves alone what is there already
+    # Ends an INSERT that leaves alone what is there already; {0} is one of its columns.
+    insert_new: str
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Commits at the end of the block, rolls back on any exception.

@@ -42,7 +42,7 @@ class NoAnswer(DatabaseAway):
 class MysqlDoor:
     for_update = " FOR UPDATE"
     # INSERT IGNORE would also let through what does not fit, and warn each time.
-    insert_new = " ON DUPLICATE KEY UPDATE id = id"
+    insert_new = " ON DUPLICATE KEY UPDATE {0} = {0}"
 
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings

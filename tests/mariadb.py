@@ -19,6 +19,7 @@ from asgi_app import children
 from asgi_app.valkey import free_port
 
 START_LIMIT_S = 60.0
+STOP_LIMIT_S = 20.0
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
@@ -26,34 +27,53 @@ class NoMariaDB(RuntimeError):
     """There is no MariaDB on this machine, or it does not start."""
 
 
-@contextlib.contextmanager
-def private_mariadb() -> Iterator[str]:
-    """The `mysql://` address of an empty database on a free port of 127.0.0.1.
+class PrivateMariaDB:
+    """One server on a free port of 127.0.0.1 with an empty database.
 
-    Raises NoMariaDB.
+    Port, password and data outlast `kill()` and a new `launch()`.
     """
-    server = _program("mariadbd")
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
-        folder = Path(name)
-        password = secrets.token_urlsafe(16)
-        port = free_port()
-        _install(folder)
-        start = folder / "start.sql"
-        start.write_text(
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._password = secrets.token_urlsafe(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"mysql://tests:{self._password}@127.0.0.1:{self.port}/campaigns"
+
+    @property
+    def password(self) -> str:
+        return self._password
+
+    def start(self) -> None:
+        """Makes the database and returns once it can be used. Raises NoMariaDB."""
+        _program("mariadbd")
+        _install(self._folder)
+        # It is read before the port opens, and only at the first start.
+        script = self._folder / "start.sql"
+        script.write_text(
             "CREATE DATABASE campaigns CHARACTER SET utf8mb4;\n"
-            f"CREATE USER 'tests'@'127.0.0.1' IDENTIFIED BY '{password}';\n"
+            f"CREATE USER 'tests'@'127.0.0.1' IDENTIFIED BY '{self._password}';\n"
             "GRANT ALL ON *.* TO 'tests'@'127.0.0.1';\n"
         )
         if os.geteuid() == 0:
-            _give_away(folder)
-        with (folder / "log").open("wb") as output:
-            process = children.spawn(
+            _give_away(self._folder)
+        self.launch(f"--init-file={script}")
+        self.wait()
+
+    def launch(self, *options: str) -> None:
+        """Starts the server and does not wait; call it from the main thread."""
+        folder = self._folder
+        with (folder / "log").open("ab") as output:
+            self._process = children.spawn(
                 [
                     *_as_nobody(),
-                    *(server, "--no-defaults", f"--datadir={folder}/data"),
-                    *(f"--socket={folder}/s", f"--pid-file={folder}/pid"),
-                    *(f"--port={port}", "--bind-address=127.0.0.1"),
-                    *("--skip-name-resolve", f"--init-file={start}"),
+                    *(_program("mariadbd"), "--no-defaults"),
+                    *(f"--datadir={folder}/data", f"--socket={folder}/s"),
+                    *(f"--pid-file={folder}/pid", f"--port={self.port}"),
+                    *("--bind-address=127.0.0.1", "--skip-name-resolve", *options),
                     *("--character-set-server=utf8mb4", "--skip-log-bin"),
                     "--collation-server=utf8mb4_unicode_ci",
                     "--transaction-isolation=READ-COMMITTED",
@@ -64,16 +84,54 @@ def private_mariadb() -> Iterator[str]:
                 death_signal=signal.SIGKILL,
                 output=output,
             )
-        try:
-            _wait(process, port, folder / "log")
-            yield f"mysql://tests:{password}@127.0.0.1:{port}/campaigns"
-        finally:
-            process.terminate()
+
+    def wait(self) -> None:
+        """Returns once the server takes connections. Raises NoMariaDB."""
+        process, log = self._process, self._folder / "log"
+        deadline = time.monotonic() + START_LIMIT_S
+        while (
+            process is not None
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise NoMariaDB(f"mariadbd does not start: {log.read_text()[-500:].strip()}")
+
+    def kill(self) -> None:
+        """Ends the server as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ends the server in good order; does nothing when it does not run."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextlib.contextmanager
+def private_mariadb() -> Iterator[str]:
+    """The `mysql://` address of an empty database on a free port of 127.0.0.1.
+
+    Raises NoMariaDB.
+    """
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
+        server = PrivateMariaDB(Path(name))
+        try:
+            server.start()
+            yield server.url
+        finally:
+            server.stop()
 
 
 def _install(folder: Path) -> None:
@@ -106,19 +164,6 @@ def _give_away(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            # The port opens after the init file has been run.
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise NoMariaDB(f"mariadbd does not start: {log.read_text()[-500:].strip()}")
 
 
 def _program(name: str) -> str:

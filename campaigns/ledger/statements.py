@@ -89,7 +89,8 @@ async def insert(
         chunk = rows[start : start + CHUNK]
         await tx.execute(
             f"INSERT INTO {table} ({', '.join(columns)})"
-            f" VALUES {', '.join(values for _ in chunk)}{ending}",
+            f" VALUES {', '.join(values for _ in chunk)}"
+            f"{ending.format(columns[0])}",
             [value for row in chunk for value in row],
         )
 

@@ -7,10 +7,11 @@ import contextlib
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from chatapp.sandbox.app import create_app
-from chatapp.sandbox.options import Credentials
+from chatapp.sandbox.options import DEFAULT, Credentials
 from chatapp.sandbox.server import PromptServer, config, listen
 
 _VARIABLES = ("SANDBOX_EMAIL", "SANDBOX_PASSWORD", "SANDBOX_APP_ID")
@@ -35,12 +36,22 @@ def main() -> None:
     parser.add_argument(
         "--state", type=Path, help="SQLite file; without it nothing is kept"
     )
+    parser.add_argument(
+        "--rate-limit",
+        type=int,
+        default=DEFAULT.rate_limit,
+        help="requests a second from one address",
+    )
     arguments = parser.parse_args()
     try:
         listener = listen(arguments.host, arguments.port)
     except OSError as error:
         sys.exit(f"--port {arguments.port}: {os.strerror(error.errno or 0)}")
-    app = create_app(state_path=arguments.state, credentials=_credentials())
+    app = create_app(
+        state_path=arguments.state,
+        credentials=_credentials(),
+        options=replace(DEFAULT, rate_limit=arguments.rate_limit),
+    )
     with contextlib.suppress(KeyboardInterrupt):
         _AnnouncedServer(config(app)).run(sockets=[listener])
 

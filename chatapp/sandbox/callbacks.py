@@ -26,6 +26,21 @@ from chatapp.sandbox.urls import CallbackUrls, probe
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A callback that was posted, and what it was answered: a status or an error.
+
+    Of one that was posted twice, 200 is kept.
+    """
+
+    seq: int
+    message_seq: int
+    label: str
+    due: float
+    posted_at: float
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The callbacks of a line with the times they are due."""
 
@@ -150,6 +165,16 @@ class Callbacks:
             found.setdefault(seq, []).append((label, answer))
         return found
 
+    def posted(self, after: int, limit: int) -> list[Told]:
+        """The callbacks after ``after`` that were posted, oldest first."""
+        rows = self._store.rows(
+            "SELECT seq, message_seq, label, due, posted_at, answer FROM callbacks"
+            " WHERE posted_at NOTNULL AND seq>? ORDER BY seq LIMIT ?",
+            after,
+            limit,
+        )
+        return [Told(*row) for row in rows]
+
     def pending(self) -> int:
         """How many callbacks wait for their time."""
         number: int
@@ -241,7 +266,10 @@ class Callbacks:
         body = envelope(line, event, [json.loads(row[2]) for row in batch])
         answer = await self._deliver(line, body)
         self._store.run(
-            f"UPDATE callbacks SET answer=? WHERE seq IN ({marks})", answer, *seqs
+            f"UPDATE callbacks SET answer=? WHERE seq IN ({marks})"
+            " AND answer IS NOT '200'",
+            answer,
+            *seqs,
         )
 
     async def _deliver(self, line: Line, body: dict[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from chatapp.sandbox.callbacks import Told
 from chatapp.sandbox.errors import ApiError
 from chatapp.sandbox.licences import GR_LICENCE_ID, Line, check_line
 from chatapp.sandbox.pages import Pages
@@ -37,6 +38,7 @@ class Control:
             "/sandbox/style.css": self._pages.style,
             "/sandbox/state": self._state,
             "/sandbox/sends": self._sends,
+            "/sandbox/callbacks": self._told,
             "/sandbox/doubled": self._doubled,
         }
         self._done: dict[tuple[str, str], Handler] = {
@@ -101,12 +103,10 @@ class Control:
         )
 
     def _sends(self, request: Request) -> Response:
-        after = int(request.query.get("after", "0"))
-        limit = min(max(int(request.query.get("limit", PAGE)), 1), MAX_PAGE)
-        found = self._parts.record.after(after, limit)
-        following = found[-1].seq if len(found) == limit else None
-        items = [asdict(send) for send in found]
-        return json_response({"items": items, "next": following})
+        return _page(request, self._parts.record.after)
+
+    def _told(self, request: Request) -> Response:
+        return _page(request, self._parts.callbacks.posted)
 
     def _doubled(self, request: Request) -> Response:
         found = self._parts.record.doubled()
@@ -164,6 +164,18 @@ class Control:
         if send is None:
             raise ValueError("no message has this messageId")
         return send
+
+
+def _page(
+    request: Request, read: Callable[[int, int], Sequence[Send | Told]]
+) -> Response:
+    """A page of a list that is read by key; ``next`` asks for the following one."""
+    after = int(request.query.get("after", "0"))
+    limit = min(max(int(request.query.get("limit", PAGE)), 1), MAX_PAGE)
+    found = read(after, limit)
+    following = found[-1].seq if len(found) == limit else None
+    items = [asdict(one) for one in found]
+    return json_response({"items": items, "next": following})
 
 
 def _fields(request: Request) -> Fields:

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
-from campaigns.audit import recount
+from campaigns.books import recount
 from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, LineClock, Message, ShelvedStatus
 from campaigns.states import MessageStatus

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pytest_django import Settings
+from redis.asyncio import Redis
 
+from asgi_app.asgi import Application
 from asgi_app.database import DatabaseAway, Door, in_orm
-from campaigns.intake import Intake
+from asgi_app.env import SettingError
+from asgi_app.resources import open_resources
+from asgi_app.valkey import PrivateValkey
+from campaigns import intake
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Claimed, Outcome
+from campaigns.ledger.shelf import Heard
 from campaigns.models import (
     CallbackCount,
     Campaign,
@@ -20,19 +28,37 @@ from campaigns.models import (
     Message,
     ShelvedStatus,
 )
-from campaigns.spool import Spool
+from campaigns.spool import Spool, SpoolUnwritable
 from campaigns.states import MessageStatus
+from chatapp.calls import Calls
+from chatapp.client import ChatApp
+from chatapp.limiter import Limiter
 from chatapp.models import Line
+from chatapp.sandbox.server import serving
+from chatapp.transport import open_http
+from chatapp.types import LineKey
 from tests.campaigns import lists
 from tests.campaigns.browser import Site
+from tests.campaigns.desk import Desk, Tokens
 from tests.eventually import eventually
 
 FIRST, SECOND = "first-secret-0123456789", "second-secret-0123456789"
 
 
 @pytest.fixture(autouse=True)
-def secrets(settings: Settings) -> None:
+def secrets(settings: Settings, tmp_path: Path) -> None:
     settings.WEBHOOK_SECRET = [FIRST, SECOND]
+    settings.SPOOL_DIR = tmp_path / "spool"
+
+
+@pytest.fixture
+async def served(
+    settings: Settings, valkey: PrivateValkey, redis: Redis, door: Door
+) -> AsyncIterator[str]:
+    """The site on a real socket."""
+    settings.REDIS_URL = valkey.url
+    async with serving(Application()) as url:
+        yield url
 
 
 def status(kind: str, message_id: str, time: int = 1_700_000_042, **more: Any) -> Any:
@@ -251,35 +277,121 @@ async def test_a_wrong_secret_is_an_unknown_address(site: Site, secret: str) -> 
     assert await in_orm(ShelvedStatus.objects.count) == 0
 
 
-class Away:
-    """A ledger whose database is away until it comes back."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.is_away = True
-
-    async def shelve(self, heard: Any) -> None:
-        if self.is_away:
-            raise DatabaseAway("gone")
-        await self.ledger.shelve(heard)
-
-    async def apply(self, heard: Any) -> None:
-        await self.ledger.apply(heard)
-
-
-async def test_while_the_database_is_away_callbacks_are_spooled_and_come_back(
-    ledger: Ledger, line: Line, door: Door, tmp_path: Path
+async def test_while_the_database_is_away_the_answer_is_200_and_it_comes_back(
+    site: Site,
+    ledger: Ledger,
+    line: Line,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     campaign, _ = await accepted(ledger, line, 3)
-    away = Away(ledger)
-    spool = Spool(tmp_path)
-    intake = Intake(away, spool)  # type: ignore[arg-type]
+    monkeypatch.setattr(intake, "DRAIN_EVERY_S", 0.01)
+    shelve = Ledger.shelve
+
+    async def fail(ledger: Ledger, told: Heard) -> None:
+        raise DatabaseAway("gone")
+
+    monkeypatch.setattr(Ledger, "shelve", fail)
     for number in range(3):
-        await intake.take(envelope(status("delivered", f"id{number}")))
-    assert spool.waiting() == 3
-    assert await in_orm(ShelvedStatus.objects.count) == 0
-    away.is_away = False
-    drained = await spool.drain(intake._shelve_all)
-    assert (drained, spool.waiting()) == (3, 0)
+        answer = await call(site, envelope(status("delivered", f"id{number}")))
+        assert answer.status_code == 200
+    assert Spool(settings.SPOOL_DIR).waiting() == 3
+    monkeypatch.setattr(Ledger, "shelve", shelve)
     await has(campaign, delivered=3)
-    await intake.close()
+    await eventually(lambda: Spool(settings.SPOOL_DIR).waiting() == 0)
+
+
+async def test_what_can_be_stored_nowhere_is_not_taken(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(ledger: Ledger, told: Heard) -> None:
+        raise DatabaseAway("gone")
+
+    def full(spool: Spool, body: bytes) -> None:
+        raise SpoolUnwritable("the spool folder is full")
+
+    monkeypatch.setattr(Ledger, "shelve", away)
+    monkeypatch.setattr(Spool, "append", full)
+    answer = await call(site, envelope(status("delivered", "id0")))
+    assert (answer.status_code, answer.text) == (503, "try again later")
+    assert not [r for r in caplog.records if FIRST in r.getMessage() or r.exc_info]
+
+
+async def test_a_spool_that_cannot_be_written_stops_the_start(
+    settings: Settings, tmp_path: Path, valkey: PrivateValkey
+) -> None:
+    (tmp_path / "file").touch()
+    settings.REDIS_URL = valkey.url
+    settings.SPOOL_DIR = tmp_path / "file" / "spool"
+    with pytest.raises(SettingError, match=r"^SPOOL_DIR: the spool folder .* used: "):
+        async with open_resources():
+            pass
+
+
+async def test_a_body_of_no_told_length_is_measured(site: Site) -> None:
+    async def pieces(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b" " * 1024
+
+    for count, code in ((1024, 200), (1025, 413)):
+        answer = await site.http.post(
+            f"/webhooks/chatapp/{FIRST}/", content=pieces(count)
+        )
+        assert answer.status_code == code
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", f"/{FIRST}", f"/{FIRST}/more/", f"/x/../{FIRST}/more"]
+)
+async def test_addresses_beside_it_show_nothing(
+    site: Site, path: str, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As the settings have it; the tests log in a way of their own.
+    level = settings.LOGGING["loggers"]["django.request"]["level"]
+    caplog.set_level(level, "django.request")
+    answer = await site.http.post(
+        f"/webhooks/chatapp{path}", content=b"{}", auth=httpx.BasicAuth("", "")
+    )
+    assert answer.status_code in {301, 401, 404}
+    ours = [r.getMessage() for r in caplog.records if not r.name.startswith("http")]
+    assert not [line for line in ours if FIRST in line]
+
+
+async def test_who_hangs_up_in_mid_request_has_told_it_all_the_same(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+    shelve = Ledger.shelve
+
+    async def slow(ledger: Ledger, told: Heard) -> None:
+        arrived.set()
+        await go_on.wait()
+        await shelve(ledger, told)
+
+    monkeypatch.setattr(Ledger, "shelve", slow)
+    body = envelope(status("delivered", "id0"))
+    host, port = served.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /webhooks/chatapp/{FIRST}/ HTTP/1.1\r\nHost: {host}\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await arrived.wait()
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0)
+    go_on.set()
+    await eventually(lambda: in_orm(ShelvedStatus.objects.exists))
+
+
+async def test_what_the_sandbox_sends_by_itself_arrives(
+    served: str, desk: Desk, redis: Redis
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 3)
+    key = LineKey(desk.line.licence_id, desk.line.messenger)
+    async with open_http(desk.sandbox.url) as http:
+        calls = Calls(http)
+        limiter = Limiter(redis, rate_per_s=1_000)
+        chatapp = ChatApp(calls, Tokens(calls), limiter)
+        await chatapp.put_callback(key, f"{served}/webhooks/chatapp/{SECOND}/")
+    await desk.serve_all()
+    await has(campaign, read=3)
+    await eventually(lambda: in_orm(lambda: not ShelvedStatus.objects.exists()))

@@ -73,6 +73,15 @@ class Gated:
         await self.door.close()
 
 
+async def test_a_status_told_twice_in_one_batch_is_shelved_once(
+    ledger: Ledger, line: Line
+) -> None:
+    (status,) = told("sent").statuses
+    for _ in range(2):
+        await ledger.shelve(Heard([status, status], {"status": 2}))
+    assert await in_orm(ShelvedStatus.objects.count) == 1
+
+
 async def test_the_callback_may_come_first(ledger: Ledger, line: Line) -> None:
     campaign, due = await claimed(ledger, line)
     heard = told("delivered")
