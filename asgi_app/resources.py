@@ -9,17 +9,18 @@ import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from arq.connections import ArqRedis
 from django.conf import settings
 from django.http import HttpRequest
 
-from asgi_app.database import open_door
+from asgi_app.database import in_orm, open_door
 from asgi_app.env import SettingError
 from asgi_app.redis import open_redis
 from campaigns.courier import Courier
-from campaigns.intake import Intake
+from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
 from campaigns.pacing import Delays
@@ -56,6 +57,10 @@ class Resources:
         await ensure_lines(self.chatapp)
         await ensure_callbacks(self.chatapp)
 
+    async def callbacks_counted(self, kind: str) -> tuple[int, datetime | None]:
+        """How many callbacks of a kind were received, and when the last was."""
+        return await in_orm(counted, kind)
+
 
 @asynccontextmanager
 async def open_resources() -> AsyncIterator[Resources]:
@@ -85,7 +90,8 @@ async def open_resources() -> AsyncIterator[Resources]:
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
         ledger = Ledger(door, worker=f"{socket.gethostname()}:{os.getpid()}"[:64])
         stopping = asyncio.Event()
-        intake = Intake(ledger, _open_spool())
+        refused = Spool(settings.SPOOL_DIR / "refused")
+        intake = Intake(ledger, _open_spool(), refused=refused)
         stack.push_async_callback(intake.close)
         await stack.enter_async_context(_background(intake.keep_draining()))
         troubles = Troubles()

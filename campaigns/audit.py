@@ -1,37 +1,34 @@
-"""The books: counted from the rows, and every invariant that they must keep."""
+"""Checks every invariant of the books, page by page; changes nothing."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Q
 
 from asgi_app.database import orm_now
-from campaigns.history import EventKind, Standing, fold
+from campaigns.books import count_rows
+from campaigns.history import EventKind, Standing, after
+from campaigns.ledger.evidence import MOMENTS
 from campaigns.models import (
-    Action,
-    CallbackCount,
     Campaign,
     EarlierAttempt,
     Event,
     Message,
+    ShelvedStatus,
 )
 from campaigns.states import TAKEN, CampaignStatus, MessageStatus
 
-logger = logging.getLogger(__name__)
-
 PAGE = 500
 EXAMPLES = 5
-# The sweep comes every few seconds; a claim that is older was overlooked.
+# The sweep comes every few seconds; what is older was overlooked.
 OVERLOOKED = timedelta(minutes=2)
-# Campaigns whose rows may have changed since their books were counted.
-LATELY = timedelta(minutes=15)
-COUNTED_AT_LEAST = timedelta(days=1)
-MOST_AT_ONCE = 20
+FORGOTTEN = timedelta(minutes=5)
+_MOMENTS = tuple(MOMENTS.values())
 
 
 @dataclass(frozen=True)
@@ -51,137 +48,173 @@ class Fault:
         )
 
 
-def keep_books() -> int:
-    """Recounts the campaigns that may have changed; returns how many."""
-    now = orm_now()
-    heard = CallbackCount.objects.filter(last_at__gt=now - LATELY).exists()
-    changed = Q(books_at=None) | Q(served_at__gt=F("books_at"))
-    if heard:
-        changed |= Q(unsure__gt=0) | Q(served_at__gt=now - COUNTED_AT_LEAST)
-    changed |= Q(claimed__gt=0) | Q(books_at__lt=now - COUNTED_AT_LEAST)
-    started = Campaign.objects.filter(changed, started_at__isnull=False)
-    ids = list(
-        started.order_by(F("books_at").asc(nulls_first=True), "pk").values_list(
-            "pk", flat=True
-        )[:MOST_AT_ONCE]
-    )
-    for pk in ids:
-        recount(pk)
-    return len(ids)
+@dataclass
+class _Finding:
+    count: int = 0
+    examples: list[int] = field(default_factory=list)
+
+    def add(self, pk: int) -> None:
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(pk)
 
 
-def recount(campaign_id: int) -> None:
-    """Counts a campaign's rows, stores the books, and mends counters that differ."""
-    with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-        now = orm_now()
-        counts = _count(campaign_id)
-        repaired = {
-            status: [getattr(campaign, status), counts[status]]
-            for status in counts
-            if getattr(campaign, status) != counts[status]
-        }
-        columns: dict[str, object] = {
-            "books": {"counts": counts, "repaired": repaired or None},
-            "books_at": now,
-        }
-        if repaired:
-            logger.error("campaign %s: counters differed: %s", campaign_id, repaired)
-            columns |= {status: is_now for status, (_, is_now) in repaired.items()}
-            columns["total"] = sum(counts.values())
-            Action.objects.create(
-                campaign=campaign, verb="recounted", operator="program", at=now
-            )
-        Campaign.objects.filter(pk=campaign_id).update(**columns)
+def audit(
+    campaign_id: int | None = None,
+    *,
+    seen: Callable[[int], object] = lambda count: None,
+) -> Iterator[Fault]:
+    """Yields what is wrong, campaign by campaign; `seen` hears of each page's length.
 
-
-def audit(campaign_id: int | None = None) -> Iterator[Fault]:
-    """Checks every invariant, campaign by campaign; changes nothing."""
-    campaigns = Campaign.objects.order_by("pk")
+    Raises Campaign.DoesNotExist.
+    """
     if campaign_id is not None:
-        campaigns = campaigns.filter(pk=campaign_id)
-    for pk in campaigns.values_list("pk", flat=True):
-        # One moment of it: whoever changes messages holds their campaign's row.
+        yield from _audit_campaign(campaign_id, seen)
+        return
+    for pk in list(Campaign.objects.order_by("pk").values_list("pk", flat=True)):
+        yield from _audit_campaign(pk, seen)
+
+
+def _audit_campaign(campaign_id: int, seen: Callable[[int], object]) -> Iterator[Fault]:
+    with transaction.atomic():
+        counter_faults = list(_counter_faults(_hold(campaign_id)))
+    yield from counter_faults
+    findings: dict[str, _Finding] = defaultdict(_Finding)
+    last = 0
+    while True:
+        # A page a transaction: nobody sends while it holds the campaign's row.
         with transaction.atomic():
-            campaign = Campaign.objects.select_for_update().get(pk=pk)
-            faults = list(_faults(campaign, orm_now()))
-        yield from faults
+            campaign = _hold(campaign_id)
+            rows = Message.objects.filter(campaign=campaign, pk__gt=last)
+            page = list(rows.defer("answer", "reason").order_by("pk")[:PAGE])
+            for what, pk in _page_faults(campaign, page) if page else ():
+                findings[what].add(pk)
+        if not page:
+            break
+        last = page[-1].pk
+        seen(len(page))
+    for what, finding in findings.items():
+        yield Fault(campaign_id, what, finding.count, tuple(finding.examples))
 
 
-def _count(campaign_id: int) -> dict[str, int]:
-    rows = (
-        Message.objects.filter(campaign_id=campaign_id)
-        .order_by()
-        .values_list("status")
-        .annotate(count=Count("pk"))
-    )
-    found = dict(rows)
-    return {str(status): found.get(str(status), 0) for status in MessageStatus}
+def _hold(campaign_id: int) -> Campaign:
+    """One moment of it: whoever changes messages holds their campaign's row."""
+    return Campaign.objects.select_for_update().get(pk=campaign_id)
 
 
-def _faults(campaign: Campaign, now: datetime) -> Iterator[Fault]:
-    counts = _count(campaign.pk)
+def _counter_faults(campaign: Campaign) -> Iterator[Fault]:
+    counts = count_rows(campaign.pk)
     for status, count in counts.items():
         if getattr(campaign, status) != count:
             what = f"counter “{status}” says {getattr(campaign, status)}, rows"
             yield Fault(campaign.pk, what, count)
     if campaign.total != sum(counts.values()):
         yield Fault(campaign.pk, "the total differs from the rows", campaign.total)
-    rows = Message.objects.filter(campaign=campaign)
-    overlooked = rows.filter(
-        status=MessageStatus.CLAIMED, claim_deadline__lt=now - OVERLOOKED
+
+
+def _page_faults(
+    campaign: Campaign, page: Sequence[Message]
+) -> Iterator[tuple[str, int]]:
+    now = orm_now()
+    ids = [row.pk for row in page]
+    pasts = _pasts(ids)
+    earlier: dict[int, list[int]] = defaultdict(list)
+    known_ids: dict[int, list[str]] = defaultdict(list)
+    attempts = EarlierAttempt.objects.filter(of__in=ids).order_by("of", "number")
+    for of, number, message_id in attempts.values_list("of", "number", "message_id"):
+        earlier[of].append(number)
+        if message_id:
+            known_ids[of].append(message_id)
+    for row in page:
+        if row.message_id:
+            known_ids[row.pk].append(row.message_id)
+        past = pasts.get(row.pk, _Past())
+        if (row.status, row.attempt) != (past.standing.status, past.standing.attempt):
+            yield "messages unlike their history", row.pk
+        elif any(getattr(row, name) != past.moments.get(name) for name in _MOMENTS):
+            yield "moments of a status that differ from the history", row.pk
+        if earlier[row.pk] != list(range(1, row.attempt)):
+            yield "messages whose earlier attempts are missing", row.pk
+        if row.status in TAKEN and past.told_id and not known_ids[row.pk]:
+            yield "accepted messages without an id", row.pk
+        is_claimed = row.status == MessageStatus.CLAIMED
+        if is_claimed and (
+            row.claim_deadline is None or row.claim_deadline < now - OVERLOOKED
+        ):
+            yield "claims past their deadline", row.pk
+        if (
+            campaign.status == CampaignStatus.CANCELLED
+            and row.status == MessageStatus.WAITING
+        ):
+            yield "waiting in a cancelled campaign", row.pk
+    yield from _shared_ids(campaign.line_id, known_ids)
+    yield from _forgotten(page, known_ids, now - FORGOTTEN)
+
+
+@dataclass
+class _Past:
+    """What the events of a message add up to."""
+
+    standing: Standing = field(default_factory=Standing)
+    moments: dict[str, datetime] = field(default_factory=dict)
+    # Whether an event tells the message's id. A status may come by tracking alone.
+    told_id: bool = False
+
+    def add(self, kind: EventKind, attempt: int, at: datetime) -> None:
+        of_earlier = attempt < self.standing.attempt
+        before, self.standing = self.standing, after(self.standing, kind, attempt)
+        if self.standing.attempt != before.attempt:
+            self.moments.clear()
+        name = MOMENTS.get(kind)
+        if name and not (of_earlier and kind == EventKind.FAILED):
+            self.moments[name] = min(at, self.moments.get(name, at))
+
+
+def _pasts(ids: Sequence[int]) -> dict[int, _Past]:
+    pasts: dict[int, _Past] = defaultdict(_Past)
+    told = Q(kind=EventKind.ACCEPTED) | Q(detail__has_key="message_id")
+    events = Event.objects.filter(message__in=ids)
+    for pk in events.filter(told).values_list("message_id", flat=True).distinct():
+        pasts[pk].told_id = True
+    columns = ("message_id", "kind", "attempt", "at")
+    for pk, kind, attempt, at in events.order_by("pk").values_list(*columns):
+        pasts[pk].add(EventKind(kind), attempt, at)
+    return pasts
+
+
+def _shared_ids(
+    line_id: int, known_ids: dict[int, list[str]]
+) -> Iterator[tuple[str, int]]:
+    """Messages that have an id which another message of the line has too."""
+    ids = {message_id for known in known_ids.values() for message_id in known}
+    owners: dict[str, set[int]] = defaultdict(set)
+    present = Message.objects.filter(message_id__in=ids, campaign__line=line_id)
+    past = EarlierAttempt.objects.filter(
+        message_id__in=ids, of__campaign__line=line_id
+    ).values_list("message_id", "of")
+    for message_id, pk in (*present.values_list("message_id", "pk"), *past):
+        owners[str(message_id)].add(pk)
+    for pk, known in known_ids.items():
+        if any(len(owners[message_id]) > 1 for message_id in known):
+            yield "messages that share their id with another", pk
+
+
+def _forgotten(
+    page: Sequence[Message], known_ids: dict[int, list[str]], before: datetime
+) -> Iterator[tuple[str, int]]:
+    """Messages for which a status lies on the shelf that should be applied by now."""
+    by_id = {message_id: pk for pk, known in known_ids.items() for message_id in known}
+    by_tracking = {row.tracking: row for row in page}
+    shelved = ShelvedStatus.objects.filter(
+        Q(message_id__in=by_id) | Q(tracking__in=by_tracking), arrived_at__lt=before
     )
-    without_id = rows.filter(status__in=TAKEN, message_id=None).exclude(
-        earlier_attempts__message_id__isnull=False
-    )
-    waiting = rows.filter(status=MessageStatus.WAITING)
-    for what, found in (
-        ("claims past their deadline", overlooked),
-        ("accepted messages without an id", without_id),
-        (
-            "waiting in a cancelled campaign",
-            waiting if campaign.status == CampaignStatus.CANCELLED else rows.none(),
-        ),
-    ):
-        if ids := list(found.order_by("pk").values_list("pk", flat=True)[: 10 * PAGE]):
-            yield Fault(campaign.pk, what, len(ids), tuple(ids[:EXAMPLES]))
-    yield from _history_faults(campaign)
-
-
-def _history_faults(campaign: Campaign) -> Iterator[Fault]:
-    """Messages that are not what their history says, and attempts that are missing."""
-    unlike: list[int] = []
-    missing: list[int] = []
-    last = 0
-    rows = Message.objects.filter(campaign=campaign).order_by("pk")
-    while page := list(
-        rows.filter(pk__gt=last).values_list("pk", "status", "attempt")[:PAGE]
-    ):
-        ids = [pk for pk, *_ in page]
-        last = ids[-1]
-        standings = _fold(ids)
-        earlier = dict(
-            EarlierAttempt.objects.filter(of__in=ids)
-            .values_list("of")
-            .annotate(count=Count("pk"))
-        )
-        for pk, status, attempt in page:
-            standing = standings.get(pk, Standing())
-            if (standing.status, standing.attempt) != (status, attempt):
-                unlike.append(pk)
-            if earlier.get(pk, 0) != attempt - 1:
-                missing.append(pk)
-    for what, found in (
-        ("messages unlike their history", unlike),
-        ("messages whose earlier attempts are missing", missing),
-    ):
-        if found:
-            yield Fault(campaign.pk, what, len(found), tuple(found[:EXAMPLES]))
-
-
-def _fold(ids: list[int]) -> dict[int, Standing]:
-    events: dict[int, list[tuple[EventKind, int]]] = {}
-    rows = Event.objects.filter(message__in=ids).order_by("pk")
-    for pk, kind, attempt in rows.values_list("message_id", "kind", "attempt"):
-        events.setdefault(pk, []).append((EventKind(kind), attempt))
-    return {pk: fold(told) for pk, told in events.items()}
+    columns = ("message_id", "tracking", "attempt")
+    found: set[int] = set()
+    for message_id, tracking, attempt in shelved.values_list(*columns):
+        row = by_tracking.get(tracking)
+        if message_id in by_id:
+            found.add(by_id[message_id])
+        elif row is not None and attempt <= row.attempt:
+            found.add(row.pk)
+    for pk in sorted(found):
+        yield "messages with a status that lies on the shelf", pk

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 
+# Fewer than the largest number of the databases has.
+ID_DIGITS = 18
+
+
 @dataclass(frozen=True)
 class Decision:
     """What may be decided about the messages of one status."""
@@ -85,7 +89,7 @@ async def _do(
     request: HttpRequest, campaign_id: int, decision: Decision
 ) -> HttpResponse:
     named = request.POST.getlist("message")
-    ids = [int(pk) for pk in named if pk.isascii() and pk.isdigit()] if named else None
+    ids = [int(pk) for pk in named if _is_id(pk)] if named else None
     try:
         await in_orm(
             decision.decide,
@@ -129,6 +133,10 @@ async def release(request: HttpRequest, line_id: int) -> HttpResponse:
     await resources.troubles.look()
     await _ring(request, line_id)
     return redirect("campaigns:list")
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
 
 
 async def _ring(request: HttpRequest, line_id: int) -> None:

@@ -17,7 +17,7 @@ from django.db import OperationalError
 from redis.exceptions import RedisError
 
 from asgi_app.database import DatabaseAway, DatabaseError, in_orm
-from campaigns.audit import keep_books
+from campaigns.books import keep_books
 from campaigns.ledger import Ledger
 from campaigns.sending import Sending
 from campaigns.settling import Settling

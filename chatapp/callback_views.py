@@ -1,4 +1,4 @@
-"""The callbacks on the Connect page: look, register, remove."""
+"""The callbacks on the Connect page: look, register, remove, test."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from asgi_app.database import in_orm
-from chatapp import callbacks
+from chatapp import callbacks, selftest
 from chatapp.errors import ChatAppError
 from chatapp.models import Line
 from chatapp.views import Trouble, back, page, resources_of, work
+
+UNSET = _("PUBLIC_URL is not set.")
 
 
 @require_POST
@@ -27,7 +29,7 @@ async def register(request: HttpRequest, pk: int) -> HttpResponse:
     line, chatapp = await _line(pk), resources_of(request).chatapp
     replace = request.POST.get("replace", "")
     if not callbacks.expected_url():
-        return await page(request, trouble=Trouble(_("PUBLIC_URL is not set.")))
+        return await page(request, trouble=Trouble(UNSET))
     return await _do(
         request,
         lambda: callbacks.register(chatapp, line, replace=replace),
@@ -39,6 +41,16 @@ async def register(request: HttpRequest, pk: int) -> HttpResponse:
 async def remove(request: HttpRequest, pk: int) -> HttpResponse:
     line, chatapp = await _line(pk), resources_of(request).chatapp
     return await _do(request, lambda: callbacks.remove(chatapp, line), "removed")
+
+
+@require_POST
+async def self_test(request: HttpRequest) -> HttpResponse:
+    """Shows what it found at once: nothing of it is kept."""
+    if not callbacks.expected_url():
+        return await page(request, trouble=Trouble(UNSET))
+    counted = resources_of(request).callbacks_counted
+    hops = await asyncio.shield(work.start(selftest.run(counted)))
+    return await page(request, hops=hops)
 
 
 async def _do(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ class CallbackState(models.TextChoices):
     UNKNOWN = "", _("not looked at yet")
     NONE = "none", _("nothing is registered")
     OURS = "ours", _("registered")
+    PARTIAL = "partial", _("registered, but not for every event that is needed")
     STALE = "stale", _("an older address of this program is registered")
     FOREIGN = "foreign", _("an address of another program is registered")
 
@@ -55,12 +56,14 @@ def shown(url: str) -> str:
     return f"{before}{path}…" if path else url
 
 
-def state_of(url: str | None) -> CallbackState:
-    """Tells whose address it is."""
+def state_of(url: str | None, events: Collection[str] = ()) -> CallbackState:
+    """Tells whose address it is; events that are not told are taken to be all."""
     if not url:
         return CallbackState.NONE
     if url == expected_url():
-        return CallbackState.OURS
+        told = {event.lower() for event in events}
+        is_whole = not told or {"message", "messagestatus"} <= told
+        return CallbackState.OURS if is_whole else CallbackState.PARTIAL
     _before, path, secret = url.partition(PATH)
     here = urlsplit(settings.PUBLIC_URL or "").netloc
     same_host = bool(here) and urlsplit(url).netloc == here
@@ -81,25 +84,30 @@ async def register(chatapp: ChatApp, line: Line, *, replace: str = "") -> None:
     Raises ForeignCallback when another program's address is registered and `replace`
     does not name it, and errors of the API.
     """
-    await look(chatapp)
-    seen = await in_orm(Line.objects.get, pk=line.pk)
+    seen = await _seen_now(chatapp, line)
     foreign = seen.callback_state == CallbackState.FOREIGN
     if foreign and replace != seen.callback_url:
         raise ForeignCallback(seen.callback_url)
-    key = LineKey(line.licence_id, line.messenger)
     try:
-        await chatapp.put_callback(key, expected_url())
+        await chatapp.put_callback(_key(line), expected_url())
     except ChatAppError as error:
         await in_orm(_keep_error, line.pk, error, timezone.now())
         raise
-    await in_orm(Line.objects.filter(pk=line.pk).update, callback_is_wanted=True)
+    await in_orm(_keep_wish, line.pk, True)
     await look(chatapp)
 
 
 async def remove(chatapp: ChatApp, line: Line) -> None:
-    """Takes our address away from a line. Raises errors of the API."""
-    await chatapp.delete_callback(LineKey(line.licence_id, line.messenger))
-    await in_orm(Line.objects.filter(pk=line.pk).update, callback_is_wanted=False)
+    """Takes our address away from a line, so that it does not come back by itself.
+
+    Raises ForeignCallback when another program's is registered by now, and errors of
+    the API.
+    """
+    seen = await _seen_now(chatapp, line)
+    if seen.callback_state == CallbackState.FOREIGN:
+        raise ForeignCallback(seen.callback_url)
+    await chatapp.delete_callback(_key(line))
+    await in_orm(_keep_wish, line.pk, False)
     await look(chatapp)
 
 
@@ -116,12 +124,30 @@ async def ensure_callbacks(chatapp: ChatApp) -> None:
             return
         await look(chatapp)
         for line in await in_orm(_to_register, timezone.now()):
-            await register(chatapp, line)
-            logger.info("the callback of line %s is registered", line.pk)
-    except ForeignCallback as error:
-        logger.warning("the callback is another program's: %s", error)
+            await _register_quietly(chatapp, line)
     except (ChatAppError, OperationalError) as error:
-        logger.warning("the callback was not registered: %s", error)
+        logger.warning("the callbacks were not looked at: %s", error)
+
+
+async def _register_quietly(chatapp: ChatApp, line: Line) -> None:
+    """One line's refusal must not keep the others from theirs."""
+    try:
+        await register(chatapp, line)
+    except ForeignCallback:
+        logger.warning("the callback of line %s is another program's", line.pk)
+    except ChatAppError as error:
+        logger.warning("the callback of line %s is not registered: %s", line.pk, error)
+    else:
+        logger.info("the callback of line %s is registered", line.pk)
+
+
+async def _seen_now(chatapp: ChatApp, line: Line) -> Line:
+    await look(chatapp)
+    return await in_orm(Line.objects.get, pk=line.pk)
+
+
+def _key(line: Line) -> LineKey:
+    return LineKey(line.licence_id, line.messenger)
 
 
 def _mark() -> str:
@@ -137,12 +163,10 @@ def _is_due(now: datetime) -> bool:
 
 
 def _line_is_due(line: Line, now: datetime) -> bool:
-    if line.callback_checked_at is None:
+    if line.callback_checked_at is None or line.callback_mark != _mark():
         return True
     age = now - line.callback_checked_at
-    if line.callback_code:
-        return age > TRIED_AGAIN_AFTER
-    return line.callback_mark != _mark() or age > CHECKED_EVERY
+    return age > (TRIED_AGAIN_AFTER if line.callback_code else CHECKED_EVERY)
 
 
 def _usable(now: datetime) -> list[Line]:
@@ -150,7 +174,7 @@ def _usable(now: datetime) -> list[Line]:
 
 
 def _to_register(now: datetime) -> list[Line]:
-    missing = {CallbackState.NONE, CallbackState.STALE}
+    missing = {CallbackState.NONE, CallbackState.PARTIAL, CallbackState.STALE}
     return [
         line
         for line in _usable(now)
@@ -162,18 +186,26 @@ def _keep(registered: Sequence[CallbackUrl], now: datetime) -> None:
     by_line = {(one.licence_id, one.messenger): one for one in registered}
     for line in Line.objects.all():
         found = by_line.get((line.licence_id, line.messenger))
-        url = found.url if found else ""
-        state = state_of(url)
-        ours = state in {CallbackState.OURS, CallbackState.STALE}
+        url, events = (found.url, found.events) if found else ("", ())
+        state = state_of(url, events)
+        # A refusal is shown until it is overcome.
+        is_well = state == CallbackState.OURS
         Line.objects.filter(pk=line.pk).update(
             callback_state=state,
-            callback_url=(shown(url) if ours else url)[:URL_LENGTH],
-            callback_events=", ".join(found.events)[:200] if found else "",
+            # Behind our path there may be a secret even on another program's host.
+            callback_url=shown(url)[:URL_LENGTH],
+            callback_events=", ".join(events)[:200],
             callback_checked_at=now,
             callback_mark=_mark(),
-            callback_code="",
-            callback_text="",
+            callback_code="" if is_well else line.callback_code,
+            callback_text="" if is_well else line.callback_text,
         )
+
+
+def _keep_wish(pk: int, is_wanted: bool) -> None:
+    Line.objects.filter(pk=pk).update(
+        callback_is_wanted=is_wanted, callback_code="", callback_text=""
+    )
 
 
 def _keep_error(pk: int, error: ChatAppError, now: datetime) -> None:

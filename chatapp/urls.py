@@ -13,6 +13,7 @@ urlpatterns = [
     path("connect/lines/", views.fetch_lines, name="fetch-lines"),
     path("connect/lines/<int:pk>/choose/", views.choose_line, name="choose-line"),
     path("connect/callbacks/", callback_views.look, name="look-at-callbacks"),
+    path("connect/callbacks/test/", callback_views.self_test, name="test-callbacks"),
     path(
         "connect/callbacks/<int:pk>/register/",
         callback_views.register,

@@ -7,7 +7,9 @@ is finished when the browser goes away.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,6 +30,7 @@ from chatapp.errors import ChatAppError
 from chatapp.finisher import Finisher
 from chatapp.forms import ConnectForm
 from chatapp.models import Line, why_unusable
+from chatapp.selftest import Hop
 from chatapp.tokens import TokenStore
 from chatapp.words import explain
 
@@ -58,6 +61,8 @@ class Resources(Protocol):
 
     @property
     def chatapp(self) -> ChatApp: ...
+
+    async def callbacks_counted(self, kind: str) -> tuple[int, datetime | None]: ...
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ async def page(
     form: ConnectForm | None = None,
     notice: StrOrPromise | None = None,
     trouble: Trouble | None = None,
+    hops: Sequence[Hop] = (),
 ) -> HttpResponse:
     now = timezone.now()
     status = await resources_of(request).tokens.status()
@@ -151,17 +157,24 @@ async def page(
         "refusal": status.refusal and Trouble.of_refusal(status.refusal),
         "lines": known,
         "callbacks": [
-            (line, CallbackState(line.callback_state))
+            (line, CallbackState(line.callback_state), _refusal_of(line))
             for line, _why in known
             if line.is_listed
         ],
         "callback_url": shown(expected_url()),
+        "hops": hops,
         "form": form or ConnectForm(initial=initial),
         "notice": notice,
         "trouble": trouble,
     }
     is_wrong = trouble is not None or (form is not None and not form.is_valid())
     return render(request, "chatapp/connect.html", ctx, status=422 if is_wrong else 200)
+
+
+def _refusal_of(line: Line) -> Trouble | None:
+    """Why ChatApp did not register the line's callback."""
+    code, text = line.callback_code, line.callback_text
+    return Trouble(explain(code, text), code, text) if code else None
 
 
 def back(notice: str) -> HttpResponse:

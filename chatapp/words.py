@@ -41,6 +41,10 @@ MEANINGS: dict[str, StrOrPromise] = {
         "This address does not answer as ChatApp does. Please check CHATAPP_BASE_URL."
     ),
     "http_422": _("ChatApp found something wrong with what was sent."),
+    "ApiCallbackUrlError": _(
+        "ChatApp did not accept this address for callbacks. It must be reached from "
+        "the internet and answer 200 to an empty POST; the self-test below tells more."
+    ),
     # No token
     "not_connected": _("No account is connected yet. Please connect one below."),
     "quota_reached": _(

@@ -394,7 +394,7 @@ async def test_what_could_not_be_applied_is_left_to_the_sweep(
     async def fail(_: Heard) -> None:
         raise DatabaseAway("gone")
 
-    shaky.apply = fail  # type: ignore[method-assign]
+    shaky.apply = fail  # type: ignore[method-assign, assignment]
     shaky.go_on.set()
     await caller
     await eventually(lambda: "applied later" in caplog.text)

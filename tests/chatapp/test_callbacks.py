@@ -143,6 +143,78 @@ async def test_a_refusal_is_kept_with_its_code(
     await ensure_callbacks(chatapp)
 
 
+async def test_one_line_s_refusal_keeps_no_other_from_its_own_and_is_kept(
+    chatapp: ChatApp, here: str, ours: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = await in_orm(
+        Line.objects.create, licence_id="404404", messenger="grWhatsApp"
+    )
+    await in_orm(lambda: Line.objects.filter(pk=ours.pk).delete())
+    ours.pk = None  # created after the other one
+    await in_orm(ours.save)
+    await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == [expected_url()]
+    assert (await fresh(ours)).callback_state == CallbackState.OURS
+    seen = await fresh(other)
+    assert (seen.callback_state, seen.callback_code) == (
+        CallbackState.NONE,
+        "ApiLicenseNotFoundError",
+    )
+    await look(chatapp)
+    assert (await fresh(other)).callback_code == "ApiLicenseNotFoundError"
+    assert NEW not in caplog.text
+
+
+async def test_an_address_without_the_statuses_is_registered_anew(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    await chatapp.put_callback(GR, expected_url(), events=["message"])
+    await look(chatapp)
+    assert (await fresh(ours)).callback_state == CallbackState.PARTIAL
+    await in_orm(Line.objects.update, callback_checked_at=None)
+    await ensure_callbacks(chatapp)
+    seen = await fresh(ours)
+    assert (seen.callback_state, seen.callback_events) == (
+        CallbackState.OURS,
+        "message, messageStatus",
+    )
+
+
+async def test_another_program_s_address_is_not_removed(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    async with serving(receiver) as elsewhere:
+        await chatapp.put_callback(GR, f"{elsewhere}/crm")
+        with pytest.raises(ForeignCallback):
+            await remove(chatapp, ours)
+        assert await registered(chatapp) == [f"{elsewhere}/crm"]
+
+
+async def test_a_secret_behind_our_path_is_kept_nowhere_even_on_another_host(
+    chatapp: ChatApp, here: str, ours: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "chatapp")
+    async with serving(receiver) as elsewhere:
+        await chatapp.put_callback(GR, f"{elsewhere}/webhooks/chatapp/their-secret/")
+        await ensure_callbacks(chatapp)
+        seen = await fresh(ours)
+        masked = f"{elsewhere}/webhooks/chatapp/…"
+        assert (seen.callback_state, seen.callback_url) == ("foreign", masked)
+        ours_said = [r.getMessage() for r in caplog.records if r.name != "httpx"]
+        assert not [text for text in ours_said if "their-secret" in text]
+        await register(chatapp, ours, replace=masked)
+    assert await registered(chatapp) == [expected_url()]
+
+
+async def test_what_is_well_is_not_asked_about_for_an_hour(
+    chatapp: ChatApp, here: str, ours: Line, sandbox: SandboxServer
+) -> None:
+    await ensure_callbacks(chatapp)
+    before = await fresh(ours)
+    await ensure_callbacks(chatapp)
+    assert (await fresh(ours)).callback_checked_at == before.callback_checked_at
+
+
 async def test_without_a_public_url_nothing_is_asked(
     chatapp: ChatApp, ours: Line, settings: Settings
 ) -> None:
@@ -172,4 +244,11 @@ def test_whose_an_address_is(settings: Settings) -> None:
         ("https://crm.example/hook", CallbackState.FOREIGN),
     ):
         assert state_of(url) == state, url
+    ours = f"https://shop.example{path}{NEW}/"
+    for events, state in (
+        (("message", "messageStatus", "chatTag"), CallbackState.OURS),
+        ((), CallbackState.OURS),
+        (("messageStatus",), CallbackState.PARTIAL),
+    ):
+        assert state_of(ours, events) == state
     assert shown(f"https://a{path}{NEW}/") == f"https://a{path}…"

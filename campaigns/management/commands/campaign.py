@@ -10,12 +10,14 @@ import sys
 import time
 import uuid
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Sum
 from tqdm import tqdm
 
 from asgi_app.redis import open_redis
@@ -143,16 +145,33 @@ class Command(BaseCommand):
         return int(options["id"])
 
     def _audit(self, campaign_id: int | None) -> None:
-        faults = list(audit(campaign_id))
+        campaigns = Campaign.objects.all()
+        if campaign_id is not None:
+            campaigns = campaigns.filter(pk=campaign_id)
+        count, total = campaigns.count(), campaigns.aggregate(n=Sum("total"))["n"] or 0
+        if campaign_id is not None and not count:
+            raise CommandError(f"there is no campaign {campaign_id}")
+        hidden = self._json or not sys.stderr.isatty()
+        seen, faults = 0, []
+        with tqdm(total=total, unit="msg", disable=hidden) as bar:
+
+            def see(more: int) -> None:
+                nonlocal seen
+                seen += more
+                bar.update(more)
+
+            for fault in audit(campaign_id, seen=see):
+                faults.append(asdict(fault))
+                if not self._json:
+                    bar.clear()
+                    self.stdout.write(str(fault))
         if self._json:
-            told = [{"campaign": f.campaign_id, "fault": str(f)} for f in faults]
-            self.stdout.write(json.dumps(told, ensure_ascii=False))
-        for fault in [] if self._json else faults:
-            self.stdout.write(str(fault))
+            about = {"campaigns": count, "messages": seen, "faults": faults}
+            self.stdout.write(json.dumps(about, ensure_ascii=False))
+        elif not faults:
+            self.stdout.write(f"all books balance: {count} campaigns, {seen} messages")
         if faults:
             sys.exit(1)
-        if not self._json:
-            self.stdout.write("all books balance")
 
     def _wait(self, campaign_id: int) -> None:
         """Waits until the campaign is sent out or cancelled."""
