@@ -212,6 +212,7 @@ def counted(kind: str) -> tuple[int, datetime | None]:
 
 
 def _named(error: Exception) -> str:
+    # Some, such as a TimeoutError, have no text.
     return f"{type(error).__name__} {error}".strip()
 
 

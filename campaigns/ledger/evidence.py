@@ -31,6 +31,9 @@ MOMENTS = {
     EventKind.FAILED: "failed_at",
 }
 
+# As it stands in the stored JSON; within a text its quotes would be escaped.
+_UNTIMED = '"untimed": true'
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -203,7 +206,7 @@ async def _known_events(tx: Tx, ids: Sequence[int]) -> dict[tuple[Any, ...], int
     )
     return {
         _identity(
-            pk, attempt, kind, None if "untimed" in str(detail) else as_time(at)
+            pk, attempt, kind, None if _UNTIMED in read_text(detail) else as_time(at)
         ): event_id
         for event_id, pk, attempt, kind, at, detail in rows
     }

@@ -104,17 +104,18 @@ class Records:
             moves = [o.move for o in outcomes if o.move is not None]
             for move in sorted(moves, key=lambda move: move.line_id):
                 await move_clock(tx, move, now)
-            await count_streaks(self._door, tx, outcomes, now)
             rows = await read_rows(tx, [o.claimed.message_id for o in outcomes])
             changes: dict[int, dict[str, Any]] = {}
             events: list[tuple[Any, ...]] = []
             late: list[Evidence] = []
+            fresh: list[Outcome] = []
             for outcome in outcomes:
                 row = rows.get(outcome.claimed.message_id)
                 if row is None:  # its campaign was deleted meanwhile
                     continue
                 if _is_repeated(row, outcome):
                     continue
+                fresh.append(outcome)
                 if outcome.claimed.attempt < row.attempt:
                     late.append(_late(outcome))
                 else:
@@ -123,9 +124,10 @@ class Records:
                     change = _settle(row, outcome, order, events)
                     changes.setdefault(row.pk, {}).update(change)
                     deltas.move(row.campaign_id, was, row.status)
+            await count_streaks(self._door, tx, fresh, now)
             await update_each(tx, MESSAGES, {pk: c for pk, c in changes.items() if c})
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
-            shelved = await take_from_shelf(tx, outcomes)
+            shelved = await take_from_shelf(tx, fresh)
             await apply_evidence(tx, rows, [*late, *shelved], deltas)
             await add_to_counters(tx, deltas)
 
@@ -158,7 +160,9 @@ def _settle(
     has_moved = standing.status != row.status
     row.status = standing.status
     if kind == EventKind.GIVEN_BACK:
+        row.claim_deadline = None
         return _given_back(standing) if has_moved else {}
+    row.answered_at = outcome.at
     change: dict[str, Any] = {
         "answered_at": outcome.at,
         "http_status": outcome.http_status,

@@ -167,14 +167,15 @@ class Shelf:
     async def _matching(self) -> list[int]:
         """Ids on the shelf that have a message, the oldest first."""
         found: set[int] = set()
-        for table, column in (
-            (MESSAGES, "message_id"),
-            (EARLIER, "message_id"),
-            (MESSAGES, "tracking"),
+        for table, column, condition in (
+            (MESSAGES, "message_id", ""),
+            (EARLIER, "message_id", ""),
+            # As in `_match`; what it cannot match must not hold up the rest.
+            (MESSAGES, "tracking", " AND s.attempt <= m.attempt"),
         ):
             rows = await self._door.fetch(
                 f"SELECT s.id FROM {SHELF} s JOIN {table} m ON m.{column} = s.{column}"
-                f" WHERE s.is_not_ours = %s AND s.{column} <> %s"
+                f" WHERE s.is_not_ours = %s AND s.{column} <> %s{condition}"
                 f" ORDER BY s.id LIMIT {SWEEP}",
                 (False, ""),
             )
@@ -185,6 +186,8 @@ class Shelf:
 async def take_from_shelf(tx: Tx, outcomes: Iterable[Outcome]) -> list[Evidence]:
     """Takes off the shelf what belongs to messages that are recorded just now."""
     told = list(outcomes)
+    if not told:
+        return []
     by_id = {o.message_id: o.claimed for o in told if o.message_id}
     by_tracking = {split_tracking(o.claimed.tracking): o.claimed for o in told}
     trackings = sorted({base for base, _ in by_tracking})

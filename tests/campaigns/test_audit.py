@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -36,9 +37,14 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+def digest(*parts: object) -> str:
+    """The same for the same status told again, and not longer than its column."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
 def heard(message_id: str, kind: str, *, tracking: str = "", hours: int = 0) -> Heard:
     status = HeardStatus(
-        digest=f"{message_id} {tracking} {kind} {hours}",
+        digest=digest(message_id, tracking, kind, hours),
         kind=kind,
         type=kind,
         message_id=message_id,
