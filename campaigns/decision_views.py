@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import decisions, services, views
 from campaigns.message_selectors import read_message
 from campaigns.models import Campaign, Message
+from campaigns.states import CampaignStatus
 from chatapp.models import Line
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+LONGEST_ID = 18  # digits that fit a BIGINT, whatever they are
 
 
 # Fewer than the largest number of the databases has.
@@ -75,38 +79,66 @@ async def decide(request: HttpRequest, campaign_id: int, what: str) -> HttpRespo
     if decision is None:
         raise Http404
     try:
-        if request.method == "POST":
-            return await _do(request, campaign_id, decision)
-        campaign = await in_orm(Campaign.objects.get, pk=campaign_id)
+        campaign = await in_orm(
+            Campaign.objects.select_related("line").get, pk=campaign_id
+        )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
+    if decision.sends and campaign.status == CampaignStatus.CANCELLED:
+        said = views.in_words(services.NotPossibleNow(campaign.state))
+        return await views.campaign_page(request, campaign_id, trouble=said, status=409)
     count = getattr(campaign, decision.status)
-    ctx = {"campaign": campaign, "decision": decision, "what": what, "count": count}
-    return render(request, "campaigns/decide.html", ctx)
+    has_grown = request.method == "POST" and count > _agreed_to(request, count)
+    if request.method == "POST" and not has_grown:
+        return await _do(request, campaign, decision)
+    ctx = {
+        "campaign": campaign,
+        "decision": decision,
+        "what": what,
+        "count": count,
+        "has_grown": has_grown,
+    }
+    status = 409 if has_grown else 200
+    return render(request, "campaigns/decide.html", ctx, status=status)
 
 
 async def _do(
-    request: HttpRequest, campaign_id: int, decision: Decision
+    request: HttpRequest, campaign: Campaign, decision: Decision
 ) -> HttpResponse:
     named = request.POST.getlist("message")
-    ids = [int(pk) for pk in named if _is_id(pk)] if named else None
+    ids = [pk for pk in map(_number, named) if pk is not None] if named else None
     try:
-        await in_orm(
+        decided = await in_orm(
             decision.decide,
-            campaign_id=campaign_id,
+            campaign_id=campaign.pk,
             operator=operator_of(request),
             ids=ids,
         )
     except services.CampaignError as error:
-        return await views.campaign_page(
-            request, campaign_id, trouble=error, status=409
-        )
+        said = views.in_words(error)
+        return await views.campaign_page(request, campaign.pk, trouble=said, status=409)
+    if not decided:
+        said = _("Nothing was changed: it was decided, or has settled itself, before.")
+        return await views.campaign_page(request, campaign.pk, trouble=said, status=409)
     if decision.sends:
-        campaign = await in_orm(Campaign.objects.get, pk=campaign_id)
         await _ring(request, campaign.line_id)
-    return redirect("campaigns:campaign", campaign_id)
+    return redirect("campaigns:campaign", campaign.pk)
 
 
+def _agreed_to(request: HttpRequest, count: int) -> int:
+    """How many messages the page named on which the button was pressed."""
+    if request.POST.getlist("message"):
+        return count
+    agreed = _number(request.POST.get("count", ""))
+    return count if agreed is None else agreed
+
+
+def _number(told: str) -> int | None:
+    fits = told.isascii() and told.isdigit() and len(told) <= LONGEST_ID
+    return int(told) if fits else None
+
+
+@require_safe
 async def message(
     request: HttpRequest, campaign_id: int, message_id: int
 ) -> HttpResponse:

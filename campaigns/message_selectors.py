@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.dateparse import parse_datetime
 
-from campaigns.history import EventKind
+from campaigns.history import EventKind, Standing, after
 from campaigns.models import (
     Campaign,
     EarlierAttempt,
@@ -16,21 +16,28 @@ from campaigns.models import (
     LineClock,
     Message,
 )
-from campaigns.states import CampaignStatus
+from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Account, Line, why_unusable
 
 # A status that took longer to arrive is called late.
 LATE = timedelta(seconds=60)
 # ChatApp tells times in whole seconds.
 COARSE = timedelta(seconds=1)
+DOUBTFUL = frozenset({MessageStatus.UNSURE, MessageStatus.ASSUMED_SENT})
+BY_PEOPLE = frozenset({EventKind.ASSUMED_SENT, EventKind.SENT_AGAIN})
 
 
 @dataclass(frozen=True)
 class Step:
-    """An event in the order of arrival; `is_late` when others overtook it."""
+    """An event in the order of arrival.
+
+    `is_late` when it took long, or others overtook it; `settles` when it put an end to
+    doubt without anybody's decision.
+    """
 
     event: Event
     is_late: bool
+    settles: bool
 
     @property
     def kind(self) -> str:
@@ -64,39 +71,54 @@ class Trouble:
     line: Line | None = None
     since: datetime | None = None
     can_go_on: bool = False
+    is_of_account: bool = False
 
 
 def read_message(*, campaign_id: int, message_id: int) -> MessagePage:
     """A message with all that happened to it; raises Message.DoesNotExist."""
-    message = Message.objects.select_related("campaign__line").get(
-        pk=message_id, campaign_id=campaign_id
+    # A lookup by primary key is the one that stands numbers of any length.
+    message = Message.objects.select_related("campaign__line").get(pk=message_id)
+    if message.campaign_id != campaign_id:
+        raise Message.DoesNotExist
+    return MessagePage(
+        message=message,
+        campaign=message.campaign,
+        steps=_steps(Event.objects.filter(message=message).order_by("id")),
+        earlier=list(message.earlier_attempts.order_by("number")),
     )
-    events = Event.objects.filter(message=message).order_by("id")
-    steps, latest = [], None
+
+
+def _steps(events: Iterable[Event]) -> list[Step]:
+    steps, latest, standing = [], None, Standing()
     for event in events:
         overtaken = latest is not None and latest - event.at > COARSE
         slow = event.arrived_at - event.at > LATE
         is_status = event.kind not in {EventKind.CLAIMED, EventKind.LOOKED}
-        steps.append(Step(event, is_status and (overtaken or slow)))
+        was, standing = standing, after(standing, EventKind(event.kind), event.attempt)
+        steps.append(
+            Step(
+                event,
+                is_late=is_status and (overtaken or slow),
+                settles=was.status in DOUBTFUL
+                and standing.status not in DOUBTFUL
+                and event.kind not in BY_PEOPLE,
+            )
+        )
         latest = event.at if latest is None else max(latest, event.at)
-    return MessagePage(
-        message=message,
-        campaign=message.campaign,
-        steps=steps,
-        earlier=list(message.earlier_attempts.order_by("number")),
-    )
+    return steps
 
 
 def read_troubles(now: datetime) -> tuple[Trouble, ...]:
     """Why nothing leaves at all, or not through a line that has something to send."""
     troubles = []
     account = Account.objects.filter(pk=1).first()
-    if account is not None and account.refused_code:
+    if account is not None and account.refused_at is not None:
         troubles.append(
             Trouble(
-                "log_in_refused",
+                f"{account.refused_kind}_refused",
                 account.refused_text or account.refused_code,
                 since=account.refused_at,
+                is_of_account=True,
             )
         )
     stopped = LineClock.objects.filter(stopped_at__isnull=False).select_related("line")
@@ -115,5 +137,5 @@ def read_troubles(now: datetime) -> tuple[Trouble, ...]:
     ).distinct()
     for line in busy:
         if why := why_unusable(line, now):
-            troubles.append(Trouble(f"line_{why}", str(why.label), line))
+            troubles.append(Trouble(f"line_{why}", "", line))
     return tuple(troubles)

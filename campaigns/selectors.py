@@ -130,6 +130,13 @@ class CampaignPage:
         return self.clock.next_at if self.clock and is_next else None
 
     @property
+    def braked(self) -> LineClock | None:
+        """The clock of a line that was stopped while this campaign has messages."""
+        campaign, clock = self.campaign, self.clock
+        waits = campaign.status == CampaignStatus.RUNNING and campaign.waiting
+        return clock if clock and clock.stopped_at and waits else None
+
+    @property
     def held(self) -> LineClock | None:
         """The clock of a line that is held back, with the reason."""
         return self.clock if self.next_at and self.clock.held_code else None  # type: ignore[union-attr]
@@ -244,10 +251,11 @@ def _shelved_for(campaign: Campaign) -> Shelved | None:
         return None
     open_ones = {MessageStatus.UNSURE, MessageStatus.CLAIMED}
     phones = Message.objects.filter(campaign=campaign, status__in=open_ones)
-    digits = [phone.lstrip("+") for phone in phones.values_list("phone", flat=True)]
-    found = ShelvedStatus.objects.filter(
-        is_not_ours=False, phone__in=digits[:PAGE]
-    ).aggregate(count=Count("pk"), oldest=Min("arrived_at"))
+    first = phones.order_by("id").values_list("phone", flat=True)[:PAGE]
+    digits = [phone.lstrip("+") for phone in first]
+    found = ShelvedStatus.objects.filter(is_not_ours=False, phone__in=digits).aggregate(
+        count=Count("pk"), oldest=Min("arrived_at")
+    )
     return Shelved(found["count"], found["oldest"]) if found["count"] else None
 
 

@@ -124,7 +124,8 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
         form.add_error("phone", _("This phone is on the list already."))
         return await campaign_page(request, campaign_id, phone=form, status=409)
     except services.CampaignError as error:
-        return await campaign_page(request, campaign_id, trouble=error, status=409)
+        said = in_words(error)
+        return await campaign_page(request, campaign_id, trouble=said, status=409)
     address = reverse("campaigns:campaign", args=[campaign_id])
     added = urlencode({"added": phones.recipients[0].phone})
     return redirect(f"{address}?{added}#list")
@@ -198,7 +199,8 @@ async def _act(
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     except services.CampaignError as error:
-        return await campaign_page(request, campaign_id, trouble=error, status=409)
+        said = in_words(error)
+        return await campaign_page(request, campaign_id, trouble=said, status=409)
     if line_id is not None:
         name = f"start:{campaign_id}:{uuid.uuid4().hex}"
         await resources_of(request).doorbell.ring(line_id, timedelta(), name=name)
@@ -211,7 +213,7 @@ async def campaign_page(
     *,
     template: str = "",
     phone: PhoneForm | None = None,
-    trouble: services.CampaignError | None = None,
+    trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
     try:
@@ -227,7 +229,7 @@ async def campaign_page(
         "campaign": found.campaign,
         "page": found.page,
         "pages": found.pages,
-        "trouble": _words(trouble) if trouble else "",
+        "trouble": trouble,
     }
     is_draft = found.campaign.status == CampaignStatus.DRAFT
     if is_draft:
@@ -264,7 +266,8 @@ def _lengths(count: int, delays: Delays) -> list[tuple[Pacing, Duration]]:
     return [(p, how_long(count, p, delays, rate_per_s=rate)) for p in Pacing]
 
 
-def _words(error: services.CampaignError) -> str:
+def in_words(error: services.CampaignError) -> str:
+    """Why nothing was done, as the page says it."""
     if isinstance(error, services.NotPossibleNow):
         return str(wording.NOT_POSSIBLE[error.state])
     if isinstance(error, services.NobodyToSendTo):

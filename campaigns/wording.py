@@ -216,7 +216,9 @@ def books(campaign: Campaign) -> str:
         if counts.get(status)
     ]
     total = number_format(sum(counts.values()), force_grouping=True)
-    at = date_format(timezone.localtime(campaign.books_at), "H:i:s")
+    counted_at = timezone.localtime(campaign.books_at)
+    is_of_today = counted_at.date() == timezone.localdate()
+    at = date_format(counted_at, "H:i:s" if is_of_today else "j M, H:i:s")
     said = _("%(total)s = %(terms)s ✓ counted from the rows at %(at)s") % {
         "total": total,
         "terms": " + ".join(terms) or "0",

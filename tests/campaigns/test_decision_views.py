@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import html
 
 import httpx
@@ -7,15 +8,15 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
+from campaigns import selectors
 from campaigns.books import recount
 from campaigns.ledger import Ledger
-from campaigns.models import Action, Campaign, LineClock, Message, ShelvedStatus
+from campaigns.models import Action, Campaign, Message, ShelvedStatus
 from campaigns.states import MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.browser import Site, fresh, rings, words
 from tests.campaigns.test_decisions import with_outcomes
-from tests.eventually import eventually
 
 UNSURE, FAILED = MessageStatus.UNSURE, MessageStatus.FAILED
 ACCEPTED = MessageStatus.ACCEPTED
@@ -44,9 +45,10 @@ async def test_one_unsure_message_is_counted_as_sent(
     campaign, _ = await with_outcomes(ledger, line, UNSURE, UNSURE)
     message = await first_message(campaign)
     path = f"/campaigns/{campaign.pk}/decide/assume-sent/"
-    for _ in range(2):
-        answer = await site.post(path, message=str(message.pk))
-        assert answer.status_code == 302
+    assert (await site.post(path, message=str(message.pk))).status_code == 302
+    second = await site.post(path, message=str(message.pk))
+    assert second.status_code == 409
+    assert "Nothing was changed" in words(second)
     assert await in_orm(lists.counts, campaign) == {"unsure": 1, "assumed_sent": 1}
     actions = await in_orm(lambda: list(Action.objects.filter(verb="assumed_sent")))
     assert [(a.operator, a.count) for a in actions] == [("anna", 1)]
@@ -63,6 +65,67 @@ async def test_all_are_asked_about_once_more_before_they_are_sent_again(
     await site.post(path)
     assert await in_orm(lists.counts, campaign) == {"waiting": 2, "accepted": 1}
     assert [r for r in await rings(redis) if f"deliver:{line.pk}:decided" in r]
+
+
+async def test_more_than_the_question_named_are_asked_about_anew(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    campaign, _ = await with_outcomes(ledger, line, UNSURE, UNSURE)
+    path = f"/campaigns/{campaign.pk}/decide/send-again/"
+    asked = await site.post(path, count="1")
+    assert asked.status_code == 409
+    assert "there are more of them by now" in words(asked)
+    assert 'name="count" value="2"' in asked.text
+    assert await in_orm(lists.counts, campaign) == {"unsure": 2}
+    assert (await site.post(path, count="2")).status_code == 302
+    assert await in_orm(lists.counts, campaign) == {"waiting": 2}
+
+
+@pytest.mark.parametrize("named", ["9" * 30, "-1", "0", "abc", "\u0663", ""])
+async def test_a_message_that_does_not_exist_decides_about_none(
+    site: Site, ledger: Ledger, line: Line, named: str
+) -> None:
+    campaign, _ = await with_outcomes(ledger, line, UNSURE)
+    path = f"/campaigns/{campaign.pk}/decide/send-again/"
+    assert (await site.post(path, message=named)).status_code == 409
+    assert await in_orm(lists.counts, campaign) == {"unsure": 1}
+
+
+async def test_a_message_of_another_campaign_is_left_alone(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    _, theirs = await with_outcomes(ledger, line, UNSURE)
+    other = await in_orm(lists.running, line, 1, start=10)
+    message_id = theirs[0].message_id
+    path = f"/campaigns/{other.pk}/decide/send-again/"
+    assert (await site.post(path, message=str(message_id))).status_code == 409
+    page = await site.get(f"/campaigns/{other.pk}/messages/{message_id}/")
+    assert page.status_code == 404
+    message = await in_orm(Message.objects.get, pk=message_id)
+    assert message.status == UNSURE
+
+
+async def test_of_two_browsers_at_once_one_decides(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    campaign, _ = await with_outcomes(ledger, line, FAILED, FAILED)
+    path = f"/campaigns/{campaign.pk}/decide/retry/"
+    await site.get(path)
+    answers = await asyncio.gather(*(site.post(path, count="2") for _ in range(4)))
+    assert sorted(a.status_code for a in answers) == [302, 409, 409, 409]
+    assert await in_orm(lists.counts, campaign) == {"waiting": 2}
+    actions = await in_orm(lambda: list(Action.objects.filter(verb="retried")))
+    assert [a.count for a in actions] == [2]
+
+
+async def test_the_unsure_box_says_when_it_shows_not_all(
+    site: Site, ledger: Ledger, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "PAGE", 2)
+    campaign, _ = await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
+    page = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "3 messages are unsure" in page
+    assert "These are the first 2" in page
 
 
 async def test_only_the_failed_are_tried_again(
@@ -83,61 +146,19 @@ async def test_a_cancelled_campaign_says_why_nothing_is_sent_again(
     answer = await site.post(f"/campaigns/{campaign.pk}/decide/retry/")
     assert answer.status_code == 409
     assert "cancelled" in words(answer)
-
-
-async def test_the_page_of_a_message_tells_all_that_happened(
-    site: Site, ledger: Ledger, line: Line
-) -> None:
-    campaign, _ = await with_outcomes(ledger, line, FAILED)
-    await site.post(f"/campaigns/{campaign.pk}/decide/retry/")
-    message = await first_message(campaign)
-    page = words(await site.get(f"/campaigns/{campaign.pk}/messages/{message.pk}/"))
-    for part in (
-        message.phone,
-        "claimed for sending",
-        "worker test",
-        "refused by ChatApp",
-        "the reason",
-        "to be tried again",
-        "by anna",
-        "Attempt 1:",
-    ):
-        assert part in page, part
-
-
-async def test_the_times_of_the_ladder_are_shown(
-    site: Site, ledger: Ledger, line: Line
-) -> None:
-    campaign, _ = await with_outcomes(ledger, line, ACCEPTED)
-    await in_orm(
-        Message.objects.filter(campaign=campaign).update,
-        delivered_at="2026-01-02 10:11:12+00:00",
-    )
-    page = words(await site.get(f"/campaigns/{campaign.pk}/"))
-    assert "2 Jan, 13:11:12" in page
-
-
-async def test_a_stopped_line_is_said_on_every_page_and_goes_on_by_a_click(
-    site: Site, ledger: Ledger, line: Line
-) -> None:
-    await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
-
-    async def is_said() -> bool:
-        return "Nothing leaves through" in (await site.get("/connect/")).text
-
-    await eventually(is_said)
-    for path in ("/", "/campaigns/new/"):
-        assert "three messages in a row" in words(await site.get(path))
-    assert (await site.post(f"/lines/{line.pk}/release/")).status_code == 302
-    assert (await in_orm(LineClock.objects.get, line=line)).stopped_code == ""
-    assert "Nothing leaves through" not in (await site.get("/")).text
-    assert (await site.post(f"/lines/{line.pk}/release/")).status_code == 302
+    page = await site.get(f"/campaigns/{campaign.pk}/")
+    assert "decide/retry" not in page.text
+    assert (
+        await site.get(f"/campaigns/{campaign.pk}/decide/retry/")
+    ).status_code == 409
 
 
 async def test_the_books_are_shown_as_they_were_counted(
     site: Site, ledger: Ledger, line: Line
 ) -> None:
     campaign, _ = await with_outcomes(ledger, line, ACCEPTED, ACCEPTED, FAILED)
+    page = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "The books have not been counted from the rows yet" in page
     await in_orm(recount, campaign.pk)
     page = words(await site.get(f"/campaigns/{campaign.pk}/"))
     assert "3 = 2 accepted + 1 failed ✓" in page
@@ -173,6 +194,8 @@ async def test_statuses_that_may_be_ours_are_shown_with_their_age(
     [
         "/campaigns/404/decide/retry/",
         "/campaigns/404/messages/1/",
+        f"/campaigns/{'9' * 30}/messages/1/",
+        f"/campaigns/1/messages/{'9' * 30}/",
         "/lines/404/release/",
         "/campaigns/{}/decide/nonsense/",
     ],

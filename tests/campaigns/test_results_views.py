@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from asgi_app.database import in_orm, orm_now
 from campaigns import services
-from campaigns.models import Campaign, LineClock, Message
+from campaigns.models import CallbackCount, Campaign, LineClock, Message
 from campaigns.selectors import PAGE
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
@@ -66,6 +66,7 @@ async def test_pause_names_what_is_under_way_and_resume_rings(
     said = words(page)
     assert "Paused by anna" in said
     assert "1 message had been taken up before and may still arrive: +7999" in said
+    assert "Nothing is under way" not in said
     assert page.headers["Refresh"] == "5"
     assert not await rings(redis)
     assert (await site.post(path + "resume/")).status_code == 302
@@ -98,6 +99,37 @@ async def test_a_paused_campaign_with_nothing_under_way_stands_still(
     page = await site.get(f"/campaigns/{campaign.pk}/")
     assert "Refresh" not in page.headers
     assert "may still arrive" not in words(page)
+    assert "Nothing is under way" in words(page)
+
+
+async def test_a_campaign_that_the_program_paused_says_so(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    await change(campaign, status=CampaignStatus.PAUSED, paused_because="idle")
+    page = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "Paused by the program" in page and "more than 6 hours" in page
+    assert "Resume" in page
+
+
+async def test_it_reloads_while_statuses_come_and_stops_when_they_do_not(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    await change(campaign, waiting=0, sent=1)
+    path = f"/campaigns/{campaign.pk}/"
+    assert "Refresh" not in (await site.get(path)).headers
+    now = await in_orm(orm_now)
+    heard = await in_orm(
+        CallbackCount.objects.create, day=now.date(), kind="status", last_at=now
+    )
+    assert (await site.get(path)).headers["Refresh"] == "5"
+    await change(campaign, sent=0, read=1)
+    assert "Refresh" not in (await site.get(path)).headers
+    await change(campaign, sent=1, read=0)
+    heard.last_at = now - timedelta(minutes=11)
+    await in_orm(heard.save)
+    assert "Refresh" not in (await site.get(path)).headers
 
 
 async def test_cancel_asks_first(site: Site, line: Line) -> None:

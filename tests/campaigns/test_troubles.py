@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from asgi_app.database import in_orm, orm_now
+from campaigns import troubles
+from campaigns.ledger import Ledger
+from campaigns.models import LineClock
+from campaigns.states import MessageStatus
+from chatapp.models import Account, Line
+from tests.campaigns import lists
+from tests.campaigns.browser import Site, words
+from tests.campaigns.test_decisions import with_outcomes
+from tests.eventually import eventually
+
+UNSURE = MessageStatus.UNSURE
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(troubles, "LOOK_EVERY_S", 0.05)
+
+
+async def test_a_stopped_line_is_not_taken_for_a_dead_worker(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
+    waiting = await in_orm(lists.running, line, 1, start=10)
+    past = await in_orm(orm_now) - timedelta(minutes=5)
+    await in_orm(LineClock.objects.filter(line=line).update, next_at=past)
+    page = words(await site.get(f"/campaigns/{waiting.pk}/"))
+    assert "The line was stopped" in page
+    assert "check that the worker is running" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("log_in", "refused the log-in"), ("refresh", "connect the account again")],
+)
+async def test_a_refused_account_is_said_on_every_page_until_it_is_not(
+    site: Site, line: Line, kind: str, said: str
+) -> None:
+    at = await in_orm(orm_now)
+    refused = {"refused_kind": kind, "refused_code": "X", "refused_at": at}
+    await in_orm(Account.objects.update_or_create, pk=1, defaults=refused)
+
+    async def is_said() -> bool:
+        return "ChatApp refuses the account" in (await site.get("/connect/")).text
+
+    await eventually(is_said)
+    for path in ("/", "/campaigns/new/", "/connect/"):
+        assert said in words(await site.get(path))
+    await in_orm(Account.objects.filter(pk=1).update, refused_at=None)
+
+    async def is_over() -> bool:
+        return not await is_said()
+
+    await eventually(is_over)
+
+
+async def test_a_licence_that_is_over_is_said_while_something_waits(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    over = await in_orm(orm_now) - timedelta(days=1)
+    await in_orm(Line.objects.filter(pk=line.pk).update, paid_until=over)
+
+    async def is_said() -> bool:
+        return "Its licence is over" in (await site.get("/")).text
+
+    await eventually(is_said)
+    await site.post(f"/campaigns/{campaign.pk}/pause/")
+
+    async def is_over() -> bool:
+        return not await is_said()
+
+    await eventually(is_over)
+
+
+async def test_a_stopped_line_is_said_on_every_page_and_goes_on_by_a_click(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
+
+    async def is_said() -> bool:
+        return "Nothing leaves through" in (await site.get("/connect/")).text
+
+    await eventually(is_said)
+    for path in ("/", "/campaigns/new/"):
+        assert "three messages in a row" in words(await site.get(path))
+    assert (await site.post(f"/lines/{line.pk}/release/")).status_code == 302
+    assert (await in_orm(LineClock.objects.get, line=line)).stopped_code == ""
+    assert "Nothing leaves through" not in (await site.get("/")).text
+    assert (await site.post(f"/lines/{line.pk}/release/")).status_code == 302
