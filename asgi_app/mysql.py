@@ -47,8 +47,7 @@ class MysqlDoor:
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings
         self._size = size
-        self._pool: aiomysql.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Future[aiomysql.Pool] | None = None
         # aiomysql does not wake waiters when a connection comes back closed, so the
         # pool is never let to have any.
         self._slots = asyncio.Semaphore(size)
@@ -76,15 +75,19 @@ class MysqlDoor:
         return await self._clock.now()
 
     async def close(self) -> None:
-        if self._pool is None:
+        if self._opening is None:
             return
-        self._pool.close()
+        try:
+            pool = await self._opening
+        except (aiomysql.MySQLError, OSError):
+            return  # there is nothing to close
+        pool.close()
         try:
             async with asyncio.timeout(5):
-                await self._pool.wait_closed()
+                await pool.wait_closed()
         except TimeoutError:
-            self._pool.terminate()
-            await self._pool.wait_closed()
+            pool.terminate()
+            await pool.wait_closed()
 
     async def _ask_time(self) -> datetime:
         ((value,),) = await self.fetch("SELECT UTC_TIMESTAMP(6)")
@@ -102,7 +105,7 @@ class MysqlDoor:
         try:
             with _translated():
                 pool = await self._open()
-                connection = await pool.acquire()
+                connection = await _take(pool)
             try:
                 with _translated():
                     yield connection
@@ -112,29 +115,53 @@ class MysqlDoor:
             self._slots.release()
 
     async def _open(self) -> aiomysql.Pool:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await aiomysql.create_pool(
-                    minsize=self._size,
-                    maxsize=self._size,
-                    host=self._settings["HOST"],
-                    port=int(self._settings["PORT"] or 3306),
-                    user=self._settings["USER"],
-                    password=self._settings["PASSWORD"],
-                    db=self._settings["NAME"],
-                    charset="utf8mb4",
-                    autocommit=True,
-                    connect_timeout=3,
-                    # Seconds of idleness; under any server's wait_timeout.
-                    pool_recycle=300,
-                    client_flag=CLIENT.FOUND_ROWS,
-                    init_command=(
-                        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
-                        + MYSQL_SESSION
-                        + f", innodb_lock_wait_timeout = {LOCK_WAIT_S}"
-                    ),
-                )
-            return self._pool
+        """Opens the pool once for all; a caller that is cancelled leaves it opening."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._connect())
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except Exception:
+            if self._opening is opening:
+                self._opening = None
+            raise
+
+    async def _connect(self) -> aiomysql.Pool:
+        return await aiomysql.create_pool(
+            minsize=self._size,
+            maxsize=self._size,
+            host=self._settings["HOST"],
+            port=int(self._settings["PORT"] or 3306),
+            user=self._settings["USER"],
+            password=self._settings["PASSWORD"],
+            db=self._settings["NAME"],
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=3,
+            # Seconds of idleness; under any server's wait_timeout.
+            pool_recycle=300,
+            client_flag=CLIENT.FOUND_ROWS,
+            init_command=(
+                "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+                + MYSQL_SESSION
+                + f", innodb_lock_wait_timeout = {LOCK_WAIT_S}"
+            ),
+        )
+
+
+async def _take(pool: aiomysql.Pool) -> aiomysql.Connection:
+    """Takes a connection; cancelled in its midst, connect() would leave its socket."""
+    taking = asyncio.ensure_future(pool.acquire())
+
+    def give_back(taken: asyncio.Future[aiomysql.Connection]) -> None:
+        if not taken.cancelled() and taken.exception() is None:
+            pool.release(taken.result())
+
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        taking.add_done_callback(give_back)
+        raise
 
 
 class _translated:
