@@ -24,7 +24,6 @@ LATE = timedelta(seconds=60)
 # ChatApp tells times in whole seconds.
 COARSE = timedelta(seconds=1)
 DOUBTFUL = frozenset({MessageStatus.UNSURE, MessageStatus.ASSUMED_SENT})
-BY_PEOPLE = frozenset({EventKind.ASSUMED_SENT, EventKind.SENT_AGAIN})
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _steps(events: Iterable[Event]) -> list[Step]:
                 is_late=is_status and (overtaken or slow),
                 settles=was.status in DOUBTFUL
                 and standing.status not in DOUBTFUL
-                and event.kind not in BY_PEOPLE,
+                and event.kind != EventKind.SENT_AGAIN,
             )
         )
         latest = event.at if latest is None else max(latest, event.at)

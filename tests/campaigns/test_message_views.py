@@ -3,6 +3,8 @@ from __future__ import annotations
 import html
 from datetime import timedelta
 
+import pytest
+
 from asgi_app.database import in_orm, orm_now
 from campaigns.history import EventKind
 from campaigns.ledger import Ledger
@@ -61,14 +63,21 @@ async def test_a_status_that_settles_an_unsure_message_says_so(
     assert "Count as sent" not in page
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("assume-sent", "counted as sent by anna"),
+        ("send-again", "to be sent again, maybe a second copy by anna"),
+    ],
+)
 async def test_what_an_operator_decided_has_not_settled_itself(
-    site: Site, ledger: Ledger, line: Line
+    site: Site, ledger: Ledger, line: Line, what: str, said: str
 ) -> None:
     campaign, due = await with_outcomes(ledger, line, UNSURE)
-    await site.post(f"/campaigns/{campaign.pk}/decide/assume-sent/")
+    await site.post(f"/campaigns/{campaign.pk}/decide/{what}/")
     path = f"/campaigns/{campaign.pk}/messages/{due[0].message_id}/"
     page = words(await site.get(path))
-    assert "counted as sent by anna" in page
+    assert said in page
     assert "settled it by itself" not in page
 
 
@@ -79,9 +88,11 @@ async def test_a_failure_by_status_is_told_from_a_refusal(
     await in_orm(
         Message.objects.filter(pk=due[0].message_id).update,
         failed_at="2026-01-02 10:11:12+00:00",
+        code="",
+        reason="Message undeliverable",
     )
     page = words(await site.get(f"/campaigns/{campaign.pk}/"))
-    assert "by a later status, 2 Jan, 13:11:12" in page
+    assert "by a later status, 2 Jan, 13:11:12 Message undeliverable" in page
     assert page.count("refused at once") == 1
 
 
