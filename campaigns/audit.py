@@ -166,7 +166,8 @@ class _Past:
         if self.standing.attempt != before.attempt:
             self.moments.clear()
         name = MOMENTS.get(kind)
-        if name and not (of_earlier and kind == EventKind.FAILED):
+        is_past = of_earlier and kind == EventKind.FAILED
+        if name and not (is_past and self.standing.status == before.status):
             self.moments[name] = min(at, self.moments.get(name, at))
 
 

@@ -7,7 +7,7 @@ audit folds the whole history with it again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import reduce
 
@@ -82,17 +82,28 @@ _RANKS = {
     MessageStatus.DELIVERED: 7,
     MessageStatus.READ: 8,
 }
+# What a failed status outweighs.
+_ON_THEIR_WAY = frozenset({MessageStatus.ACCEPTED, MessageStatus.SENT})
+_NOT_LEFT = frozenset(
+    {MessageStatus.WAITING, MessageStatus.CANCELLED, MessageStatus.EXPIRED}
+)
 # A refusal is only an answer: any evidence that the message exists outweighs it.
 _REFUSED_RANK = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a message stands; `by_status` tells a failed status from a refusal."""
+    """Where a message stands; `by_status` tells a failed status from a refusal.
+
+    What earlier attempts came to is not compared: `failed` are those with a failed
+    status, `has_left` says that the present one was claimed and not given back.
+    """
 
     status: MessageStatus = MessageStatus.WAITING
     attempt: int = 1
     by_status: bool = False
+    failed: frozenset[int] = field(default=frozenset(), compare=False)
+    has_left: bool = field(default=True, compare=False)
 
     @property
     def rank(self) -> int:
@@ -105,22 +116,42 @@ def after(standing: Standing, kind: EventKind, attempt: int) -> Standing:
     """Where a message stands after an event of one of its attempts.
 
     Evidence only raises. A failed status of an earlier attempt says nothing of the
-    present one; any other evidence of it means that the person has the message.
+    present one, unless that has not left because the earlier one was seen on its way;
+    any other evidence means that the person has the message, or will, as long as the
+    attempt has not failed.
     """
     if shown := EVIDENCE.get(kind):
-        of_earlier = attempt < standing.attempt
-        if of_earlier and shown == MessageStatus.FAILED:
-            return standing
-        by_status = shown == MessageStatus.FAILED
-        risen = replace(standing, status=shown, by_status=by_status)
-        return risen if risen.rank > standing.rank else standing
+        return _shown(standing, shown, attempt)
     if kind not in STEPS or attempt != standing.attempt:
         return standing
     origins, target = STEPS[kind]
     if standing.status not in origins:
         return standing
     step = 1 if kind in NEW_ATTEMPT else 0
-    return Standing(target, standing.attempt + step)
+    return replace(
+        standing,
+        status=target,
+        attempt=standing.attempt + step,
+        by_status=False,
+        has_left=target not in _NOT_LEFT,
+    )
+
+
+def _shown(standing: Standing, shown: MessageStatus, attempt: int) -> Standing:
+    """Where a message stands after a piece of evidence."""
+    of_earlier = attempt < standing.attempt
+    by_status = shown == MessageStatus.FAILED
+    is_under_way = standing.has_left or standing.status not in _ON_THEIR_WAY
+    if by_status:
+        standing = replace(standing, failed=standing.failed | {attempt})
+    if of_earlier and by_status and is_under_way:
+        return standing
+    if of_earlier and attempt in standing.failed and shown in _ON_THEIR_WAY:
+        return standing
+    if not of_earlier:
+        standing = replace(standing, has_left=True)
+    risen = replace(standing, status=shown, by_status=by_status)
+    return risen if risen.rank > standing.rank else standing
 
 
 def fold(events: Iterable[tuple[EventKind, int]]) -> Standing:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from asgi_app.database import Tx, as_time
-from campaigns.history import EventKind, Standing, after
+from campaigns.history import EventKind, Standing, after, fold
 from campaigns.ledger.statements import (
     EARLIER,
     EVENT_COLUMNS,
@@ -63,11 +63,16 @@ class Row:
     claim_deadline: datetime | None
     answered_at: datetime | None
     moments: dict[str, datetime | None]
+    # What its history says besides, where it has earlier attempts.
+    failed: frozenset[int] = frozenset()
+    has_left: bool = True
 
     @property
     def standing(self) -> Standing:
         by_status = self.moments["failed_at"] is not None
-        return Standing(self.status, self.attempt, by_status)
+        return Standing(
+            self.status, self.attempt, by_status, self.failed, self.has_left
+        )
 
 
 async def read_rows(tx: Tx, ids: Iterable[int]) -> dict[int, Row]:
@@ -116,7 +121,7 @@ async def apply_evidence(
     The same piece again only adds to the copies of its event. Changes `rows` and
     `deltas`, which the caller writes to the counters.
     """
-    known = await _known_events(tx, [piece.pk for piece in pieces])
+    known = await _known_events(tx, rows, [piece.pk for piece in pieces])
     changes: dict[int, dict[str, Any]] = {}
     ids_of_earlier: dict[tuple[int, int], str] = {}
     copies: dict[int, int] = {}
@@ -154,6 +159,7 @@ def _raise(row: Row, piece: Evidence) -> dict[str, Any]:
     """Raises a row in memory; returns the columns that changed."""
     change: dict[str, Any] = {}
     risen = after(row.standing, piece.kind, piece.attempt)
+    row.failed, row.has_left = risen.failed, risen.has_left
     if risen.status != row.status:
         # What was said of a failure or a doubt does not fit any more.
         failed = risen.status == MessageStatus.FAILED
@@ -167,7 +173,9 @@ def _raise(row: Row, piece: Evidence) -> dict[str, Any]:
         row.status, row.code = risen.status, change["code"]
     of_earlier = piece.attempt < row.attempt
     column = MOMENTS.get(piece.kind)
-    if column and not (of_earlier and piece.kind == EventKind.FAILED):
+    # A failure of an earlier attempt is the message's only where it shows it.
+    is_past = of_earlier and piece.kind == EventKind.FAILED
+    if column and not (is_past and "status" not in change):
         at = piece.at or piece.arrived_at
         first = row.moments[column]
         if first is None or at < first:
@@ -194,16 +202,29 @@ def _event(piece: Evidence) -> tuple[Any, ...]:
     )
 
 
-async def _known_events(tx: Tx, ids: Sequence[int]) -> dict[tuple[Any, ...], int]:
-    """Events of these messages that may be heard of again, by their identity."""
+async def _known_events(
+    tx: Tx, messages: Mapping[int, Row], ids: Sequence[int]
+) -> dict[tuple[Any, ...], int]:
+    """Events of these messages that may be heard of again, by their identity.
+
+    Tells the messages with earlier attempts what they came to.
+    """
     wanted = sorted(set(ids))
     if not wanted:
         return {}
     rows = await tx.fetch(
         f"SELECT id, message_id, attempt, kind, at, detail FROM {EVENTS}"
-        f" WHERE message_id IN ({marks(wanted)})",
+        f" WHERE message_id IN ({marks(wanted)}) ORDER BY id",
         wanted,
     )
+    pasts: dict[int, list[tuple[EventKind, int]]] = {}
+    for _, pk, attempt, kind, *_rest in rows:
+        if messages[pk].attempt > 1:
+            pasts.setdefault(pk, []).append((EventKind(kind), attempt))
+    for pk, past in pasts.items():
+        standing = fold(past)
+        messages[pk].failed = standing.failed
+        messages[pk].has_left = standing.has_left
     return {
         _identity(
             pk, attempt, kind, None if _UNTIMED in read_text(detail) else as_time(at)

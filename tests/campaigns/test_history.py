@@ -111,3 +111,21 @@ def test_a_tracking_tells_its_row_and_its_attempt(base: str, attempt: int) -> No
 def test_any_tracking_can_be_split(tracking: str) -> None:
     base, attempt = split_tracking(tracking)
     assert attempt >= 0 and tracking.startswith(base)
+
+
+def test_what_failed_is_not_on_its_way_though_that_is_told_later() -> None:
+    """The order of `sent` and `failed` must not keep a retry from leaving."""
+    again = [*BEGUN, (K.FAILED, 1), (K.RETRIED, 1)]
+    for late in (K.SENT, K.ACCEPTED, K.ECHOED):
+        assert fold([*again, (late, 1)]).status == MessageStatus.WAITING
+    for late in (K.DELIVERED, K.READ):
+        assert fold([*again, (late, 1)]).status == EVIDENCE[late]
+
+
+def test_a_next_attempt_that_an_earlier_one_held_back_fails_with_it() -> None:
+    held = [*BEGUN, (K.UNSURE, 1), (K.SENT_AGAIN, 1), (K.SENT, 1)]
+    assert fold(held).status == MessageStatus.SENT
+    assert fold([*held, (K.FAILED, 1)]) == Standing(MessageStatus.FAILED, 2, True)
+    assert fold([*held, (K.DELIVERED, 1), (K.FAILED, 1)]).status == "delivered"
+    left = [*BEGUN, (K.UNSURE, 1), (K.SENT_AGAIN, 1), (K.CLAIMED, 2), (K.SENT, 1)]
+    assert fold([*left, (K.FAILED, 1)]).status == MessageStatus.SENT

@@ -247,3 +247,29 @@ async def test_a_look_in_vain_is_noted_and_comes_again_only_once(
     assert (await the_message()).look_at is None
     assert await ledger.to_look_for(5) == []
     assert await copies("looked") == [1, 1]
+
+
+async def test_a_retry_of_what_failed_leaves_though_sent_is_told_later(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign, (claimed,) = await with_outcomes(ledger, line, ACCEPTED)
+    await tell(ledger, told(claimed, "failed", at=AT + HOUR))
+    await in_orm(retry_failed, campaign_id=campaign.pk, operator="anna")
+    await tell(ledger, told(claimed, "sent"))
+    message = await the_message()
+    assert (message.status, message.attempt) == ("waiting", 2)
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1}
+    await tell(ledger, told(claimed, "delivered", at=AT + 2 * HOUR))
+    assert (await the_message()).status == MessageStatus.DELIVERED
+
+
+async def test_what_an_earlier_attempt_held_back_fails_with_it_and_may_be_retried(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign, (claimed,) = await with_outcomes(ledger, line, UNSURE)
+    await in_orm(send_again, campaign_id=campaign.pk, operator="anna")
+    await tell(ledger, told(claimed, "sent"), told(claimed, "failed", at=AT + HOUR))
+    message = await the_message()
+    assert (message.status, message.failed_at) == ("failed", AT + HOUR)
+    assert await in_orm(retry_failed, campaign_id=campaign.pk, operator="anna") == 1
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1}

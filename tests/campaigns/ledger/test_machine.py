@@ -77,8 +77,11 @@ class Books(RuleBasedStateMachine):
             shown = Standing(MessageStatus(row.status), row.attempt, True)
             is_earlier = sent.claimed.attempt < row.attempt
             for kind in sent.statuses:
-                # What was sent, then failed, may have been tried again since.
-                if is_earlier and kind in {EventKind.SENT, EventKind.FAILED}:
+                # A failure of an earlier attempt was answered by a person.
+                if is_earlier and (
+                    kind == EventKind.FAILED
+                    or (kind == EventKind.SENT and EventKind.FAILED in sent.statuses)
+                ):
                     continue
                 assert shown.rank >= Standing(EVIDENCE[kind], 1, True).rank
         self.run(_closed(self.door))
