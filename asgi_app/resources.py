@@ -33,6 +33,7 @@ from chatapp.calls import Calls
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter
 from chatapp.lines import ensure_lines
+from chatapp.repeats import sleep_unless
 from chatapp.tokens import TokenStore
 from chatapp.transport import open_http
 
@@ -85,11 +86,17 @@ async def open_resources() -> AsyncIterator[Resources]:
             ),
         )
         stack.push_async_callback(tokens.close)
-        chatapp = ChatApp(calls, tokens, limiter, tracking=settings.CHATAPP_TRACKING)
+        stopping = asyncio.Event()
+        chatapp = ChatApp(
+            calls,
+            tokens,
+            limiter,
+            tracking=settings.CHATAPP_TRACKING,
+            sleep=sleep_unless(stopping),
+        )
         source = random.SystemRandom()
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
         ledger = Ledger(door, worker=f"{socket.gethostname()}:{os.getpid()}"[:64])
-        stopping = asyncio.Event()
         refused = Spool(settings.SPOOL_DIR / "refused")
         intake = Intake(ledger, _open_spool(), refused=refused)
         stack.push_async_callback(intake.close)

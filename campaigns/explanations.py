@@ -68,6 +68,7 @@ KNOWN: Mapping[str, StrOrPromise] = {
     "redis_away": lazy("Redis does not answer, and without it no token is renewed."),
     "database_away": lazy("The database does not answer."),
     "out_of_time": lazy("There was too little time left for a safe try."),
+    "stopping": lazy("The worker was told to stop; the next one goes on."),
     "not_connected": lazy(
         "No ChatApp account is connected. Please connect one on the Connect page."
     ),

@@ -5,6 +5,7 @@ What is repeated, and what never is: `_Tries`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -47,6 +48,23 @@ class TokenSource(Protocol):
     async def renew(self, *, stale: str) -> str:
         """A token other than `stale`, which the API has just refused."""
         ...
+
+
+def sleep_unless(stopping: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    """A sleep between tries that ends with RetryLater once the process is to stop.
+
+    Nothing is under way between two tries, so the message may wait for the next start.
+    """
+
+    async def sleep(seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await stopping.wait()
+        except TimeoutError:
+            return
+        raise RetryLater("stopping", "The worker was told to stop.")
+
+    return sleep
 
 
 class _Tries:

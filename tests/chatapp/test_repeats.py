@@ -16,6 +16,7 @@ from chatapp.errors import (
     Unsure,
 )
 from chatapp.limiter import Limiter
+from chatapp.repeats import sleep_unless
 from chatapp.transport import open_http
 from tests.chatapp.bench import (
     ACCEPTS,
@@ -38,6 +39,7 @@ from tests.chatapp.stubs import (
     succeeds,
     writes,
 )
+from tests.eventually import eventually
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,26 @@ async def test_a_429_is_repeated_after_the_time_it_names(redis: Redis) -> None:
         assert await b.send() == "3EB0"
         assert len(b.server.seen) == 3
     assert waits.count(0.05) == 2
+
+
+async def test_a_wait_between_tries_ends_when_the_process_is_to_stop(
+    redis: Redis,
+) -> None:
+    too_many = answers(429, b"", {"Retry-After": "50"})
+    stopping = asyncio.Event()
+    sleep = sleep_unless(stopping)
+    async with bench(redis, too_many, ACCEPTS, sleep=sleep) as b:
+        sending = asyncio.create_task(b.send())
+        await eventually(lambda: bool(b.server.seen))
+        stopping.set()
+        with pytest.raises(RetryLater) as caught:
+            await sending
+        assert caught.value.code == "stopping"
+        assert len(b.server.seen) == 1
+
+
+async def test_nothing_to_stop_for_and_a_sleep_lasts_its_time() -> None:
+    await sleep_unless(asyncio.Event())(0.01)
 
 
 async def test_three_429_are_given_back(redis: Redis) -> None:
