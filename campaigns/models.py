@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 
 from django.db import models
+from django.db.models.functions import Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.desk_models import FailedJob, MinuteCount, StopEntry, WorkerBeat
 from campaigns.fields import OpaqueIdField
 from campaigns.history_models import (
     CallbackCount,
@@ -30,10 +32,14 @@ __all__ = [
     "Campaign",
     "EarlierAttempt",
     "Event",
+    "FailedJob",
     "LineClock",
     "ListRemark",
     "Message",
+    "MinuteCount",
     "ShelvedStatus",
+    "StopEntry",
+    "WorkerBeat",
 ]
 
 TEXT_LIMIT = 4096  # WhatsApp's own limit
@@ -63,8 +69,18 @@ class Campaign(models.Model):
         default=Pacing.ONE_AFTER_ANOTHER,
     )
     status = models.CharField(max_length=12, default=CampaignStatus.DRAFT)
+    note = models.TextField(blank=True)
+    # A text sent to the operator's own phone first stands in a campaign of its own.
+    trial_of = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, related_name="trials"
+    )
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
+    # The key of the page on which Start was pressed: the same page starts it once.
+    start_key = models.CharField(max_length=40, blank=True)
+    # When it was to end, and how far off that may well be, as said before the start.
+    planned_end_at = models.DateTimeField(null=True)
+    planned_band_s = models.PositiveIntegerField(null=True)
     started_at = models.DateTimeField(null=True)
     # The moment from which the delays of "each on its own" count; the worker sets it
     # when the campaign's turn on the line comes.
@@ -143,6 +159,14 @@ class Message(models.Model):
         Campaign, on_delete=models.CASCADE, related_name="messages"
     )
     phone = models.CharField(max_length=16)  # E.164, at most 15 digits and a plus
+    # Its last four digits, by which people search.
+    phone_tail = models.GeneratedField(
+        expression=Right("phone", 4),
+        output_field=models.CharField(max_length=4),
+        db_persist=True,
+    )
+    # What its row says for the variables of the text, by folded name; null without.
+    fields = models.JSONField(null=True)
     status = models.CharField(max_length=12, default=MessageStatus.WAITING)
     # "Each on its own": drawn with the row. "One after another": 0.
     delay_ms = models.PositiveIntegerField(default=0)
@@ -177,6 +201,12 @@ class Message(models.Model):
         indexes = [
             # What may be claimed now, and the page filtered by status.
             models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
+            # The page filtered by reason, sorted by time, searched by last digits.
+            models.Index(fields=["campaign", "status", "code"], name="message_reason"),
+            models.Index(fields=["campaign", "answered_at"], name="message_answered"),
+            models.Index(fields=["campaign", "phone_tail"], name="message_tail"),
+            # The page of a phone.
+            models.Index(fields=["phone"], name="message_phone"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,80 @@
+"""Rows that the operator's desk reads: who opted out, what moved when, who works."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class StopEntry(models.Model):
+    """A phone to which nothing is sent; `added_by` is empty where its owner wrote."""
+
+    phone = models.CharField(max_length=16, unique=True)  # E.164
+    added_by = models.CharField(max_length=150, blank=True)
+    added_at = models.DateTimeField(default=timezone.now)
+    # Why: the stop word that its owner wrote, the file it came from, a remark.
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("entry of the stop list")
+
+    def __str__(self) -> str:
+        return self.phone
+
+
+class MinuteCount(models.Model):
+    """How many messages of a campaign took a step in a minute.
+
+    `kind` is *sent* (ChatApp took it), *delivered* or *failed*. Written in the
+    transaction that changes the rows.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", on_delete=models.CASCADE, related_name="minutes"
+    )
+    minute = models.DateTimeField()
+    kind = models.CharField(max_length=12)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("count of a minute")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "kind", "minute"], name="one_count_a_minute"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.minute}: {self.count}"
+
+
+class WorkerBeat(models.Model):
+    """A worker process and when it was last seen."""
+
+    name = models.CharField(max_length=64, unique=True)
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("worker")
+        indexes = [models.Index(fields=["beat_at"], name="worker_beat")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FailedJob(models.Model):
+    """A job that ended with an error of the program; the last ones are kept."""
+
+    at = models.DateTimeField()
+    job = models.CharField(max_length=200)
+    worker = models.CharField(max_length=64, blank=True)
+    error = models.TextField()
+
+    class Meta:
+        verbose_name = _("failed job")
+
+    def __str__(self) -> str:
+        return f"{self.job} at {self.at}"
