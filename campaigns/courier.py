@@ -17,10 +17,12 @@ from tenacity import (
 )
 
 from asgi_app.database import DatabaseAway
+from campaigns.history import split_tracking
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Claimed, LineState, Move, Outcome, Setback
 from campaigns.pacing import backoff_s
 from campaigns.states import MessageStatus
+from campaigns.texts import BadText, MissingValue, read_template
 from chatapp.calls import boottime
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError, NotReached, Refused, RetryLater
@@ -58,7 +60,7 @@ class Courier:
             accepted = await self.chatapp.send_text(
                 line,
                 phone=claimed.phone,
-                text=state.head.text,
+                text=_text_for(claimed, state.head.text),
                 tracking=claimed.tracking,
                 deadline=deadline,
             )
@@ -118,6 +120,20 @@ class Courier:
             return await self.ledger.now()
         except DatabaseAway:
             return state.now
+
+
+def _text_for(claimed: Claimed, text: str) -> str:
+    """The text for one person; a retry sends the same variant again.
+
+    Raises Refused rather than let a text out that was not filled in.
+    """
+    seed, _attempt = split_tracking(claimed.tracking)
+    try:
+        return read_template(text).render(claimed.fields, seed=seed)
+    except MissingValue as missing:
+        raise Refused("value_missing", missing.name) from missing
+    except BadText as bad:
+        raise Refused("bad_text", bad.near) from bad
 
 
 def _accepted(accepted: Accepted, claimed: Claimed, at: datetime) -> Outcome:

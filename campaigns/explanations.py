@@ -29,6 +29,9 @@ KNOWN: Mapping[str, StrOrPromise] = {
     "ApiRateLimitError": _TOO_FAST,
     # About one message
     "not_on_whatsapp": lazy("This phone has no WhatsApp."),
+    "value_missing": lazy("The list says nothing for a variable of the text."),
+    "bad_text": lazy("The text has a bracket too few or too many."),
+    "stop_list": lazy("The phone's owner wants no more messages: the stop list."),
     "refused": lazy("ChatApp refused the message without giving a reason."),
     "http_402": lazy("ChatApp asks for a payment: please check the licence."),
     "http_404": lazy("ChatApp does not know this line or this chat."),

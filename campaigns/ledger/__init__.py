@@ -12,6 +12,7 @@ import uuid
 from asgi_app.database import Door
 from campaigns.ledger.brake import Brake
 from campaigns.ledger.claims import CLAIM_S, Claims
+from campaigns.ledger.dues import Dues
 from campaigns.ledger.looks import Looks
 from campaigns.ledger.records import Records
 from campaigns.ledger.shelf import Shelf
@@ -19,10 +20,11 @@ from campaigns.ledger.shelf import Shelf
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Claims, Records, Shelf, Looks, Brake):
+class Ledger(Dues, Claims, Records, Shelf, Looks, Brake):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
+        Dues.__init__(self, door)
         Claims.__init__(self, door, worker or uuid.uuid4().hex[:12])
         Records.__init__(self, door)
         Shelf.__init__(self, door)

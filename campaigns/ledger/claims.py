@@ -1,4 +1,4 @@
-"""Whose turn it is on a line, and the claim that makes a message leave."""
+"""The claim that makes a message leave, and the clock that it moves."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from asgi_app.database import Door, Tx, as_time
-from campaigns.history import EventKind, join_tracking
+from asgi_app.database import Door, Tx
+from campaigns.history import EventKind
+from campaigns.ledger.dues import head_of
 from campaigns.ledger.entries import (
     Claim,
     Claimed,
-    Due,
     Head,
     LineState,
     LostClaim,
@@ -23,18 +23,15 @@ from campaigns.ledger.statements import (
     CLOCKS,
     EVENT_COLUMNS,
     EVENTS,
-    LINES,
     MESSAGES,
+    STOPS,
     event_row,
     insert,
     lock_campaigns,
     marks,
-    read_text,
-    read_time,
     update_each,
 )
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
-from chatapp.models import Line, why_unusable
 
 CLAIM_S = 90.0
 DRAW_CHUNK = 500
@@ -47,88 +44,16 @@ class Claims:
         self._door = door
         self._worker = worker
 
-    async def now(self) -> datetime:
-        return await self._door.now()
-
-    async def look(self, line_id: int) -> LineState | None:
-        """Reads what a line has to do; None when it has no clock yet."""
-        now = await self._door.now()
-        rows = await self._door.fetch(
-            f"SELECT l.licence_id, l.messenger, l.paid_until, l.active, l.is_listed,"
-            f" k.next_at, k.turn, k.setbacks, k.held_since, k.pause_ms,"
-            f" k.stopped_at,"
-            f" c.id, c.text, c.pacing, c.delays_from, c.draw_anew, c.served_at,"
-            f" c.woken_at"
-            f" FROM {CLOCKS} k JOIN {LINES} l ON l.id = k.line_id"
-            f" LEFT JOIN {CAMPAIGNS} c ON c.line_id = k.line_id"
-            f" AND c.status = %s AND c.waiting > 0"
-            f" WHERE k.line_id = %s ORDER BY c.started_at, c.id LIMIT 1",
-            (CampaignStatus.RUNNING, line_id),
-        )
-        if not rows:
-            return None
-        licence_id, messenger, paid_until, active, is_listed, *rest = rows[0]
-        next_at, turn, setbacks, held_since, pause_ms, stopped_at, *campaign = rest
-        line = Line(
-            paid_until=as_time(paid_until),
-            active=None if active is None else bool(active),
-            is_listed=bool(is_listed),
-        )
-        return LineState(
-            line_id=line_id,
-            licence_id=licence_id,
-            messenger=messenger,
-            now=now,
-            next_at=read_time(next_at),
-            turn=turn,
-            setbacks=setbacks,
-            held_since=as_time(held_since),
-            pause_ms=pause_ms,
-            is_stopped=stopped_at is not None,
-            unusable=why_unusable(line, now) or "",
-            head=_read_head(campaign),
-        )
-
-    async def find_due(self, state: LineState, most: int) -> list[Claimed]:
-        """Reads up to `most` messages of the line's head that are due now."""
-        head = _head(state)
-        rows = await self._door.fetch(
-            f"SELECT id, phone, tracking, attempt, delay_ms FROM {MESSAGES}"
-            f" WHERE campaign_id = %s AND status = %s AND delay_ms <= %s"
-            f" ORDER BY delay_ms, id LIMIT {int(most)}",
-            (head.campaign_id, MessageStatus.WAITING, _elapsed_ms(state)),
-        )
-        return [
-            Claimed(
-                message_id=pk,
-                campaign_id=head.campaign_id,
-                line_id=state.line_id,
-                phone=phone,
-                tracking=join_tracking(read_text(tracking), attempt),
-                attempt=attempt,
-                delay_ms=delay_ms,
-            )
-            for pk, phone, tracking, attempt, delay_ms in rows
-        ]
-
-    async def first_delay(self, campaign_id: int) -> timedelta | None:
-        """The smallest delay that still waits; None when nothing waits."""
-        rows = await self._door.fetch(
-            f"SELECT delay_ms FROM {MESSAGES} WHERE campaign_id = %s AND status = %s"
-            f" ORDER BY delay_ms LIMIT 1",
-            (campaign_id, MessageStatus.WAITING),
-        )
-        return timedelta(milliseconds=rows[0][0]) if rows else None
-
     async def claim(
         self, state: LineState, due: Sequence[Claimed], *, for_s: float = CLAIM_S
     ) -> Claim:
         """Claims exactly these messages and holds the line.
 
         Raises LostClaim when the campaign does not run any more, the line was moved
-        or stopped by somebody else, or one of the messages is not waiting.
+        or stopped by somebody else, one of the messages is not waiting, or its phone is
+        on the stop list.
         """
-        head = _head(state)
+        head = head_of(state)
         now = await self._door.now()
         deadline = now + timedelta(seconds=for_s)
         ids = sorted(item.message_id for item in due)
@@ -152,7 +77,8 @@ class Claims:
             taken = await tx.execute(
                 f"UPDATE {MESSAGES} SET status = %s, claimed_by = %s,"
                 f" claimed_at = %s, claim_deadline = %s"
-                f" WHERE id IN ({marks(ids)}) AND status = %s",
+                f" WHERE id IN ({marks(ids)}) AND status = %s AND NOT EXISTS"
+                f" (SELECT 1 FROM {STOPS} s WHERE s.phone = {MESSAGES}.phone)",
                 (
                     MessageStatus.CLAIMED,
                     self._worker,
@@ -163,7 +89,7 @@ class Claims:
                 ),
             )
             if taken != count:
-                raise LostClaim("a message is not waiting any more")
+                raise LostClaim("a message is not waiting, or its owner opted out")
             events = [self._claim_event(item, state, now) for item in due]
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
         claimed = tuple(replace(item, deadline=deadline) for item in due)
@@ -204,18 +130,6 @@ class Claims:
             last = rows[-1][0]
         await self.begin_delays(head)
 
-    async def overdue(self, *, by_s: float) -> list[Due]:
-        """Lines with something to send whose time has passed by `by_s` seconds."""
-        now = await self._door.now()
-        rows = await self._door.fetch(
-            f"SELECT k.line_id, k.next_at FROM {CLOCKS} k WHERE k.next_at <= %s"
-            f" AND k.stopped_at IS NULL"
-            f" AND EXISTS (SELECT 1 FROM {CAMPAIGNS} c WHERE c.line_id = k.line_id"
-            f" AND c.status = %s AND c.waiting > 0)",
-            (now - timedelta(seconds=by_s), CampaignStatus.RUNNING),
-        )
-        return [Due(line_id, read_time(next_at)) for line_id, next_at in rows]
-
     async def pause_idle(self, head: Head, because: str) -> None:
         """Pauses a campaign by the program itself, until somebody clicks."""
         async with self._door.transaction() as tx:
@@ -233,7 +147,7 @@ class Claims:
     def _claim_event(
         self, item: Claimed, state: LineState, now: datetime
     ) -> tuple[Any, ...]:
-        head = _head(state)
+        head = head_of(state)
         if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
             planned_at, pause_ms = state.next_at, state.pause_ms
         else:
@@ -272,31 +186,3 @@ async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
         ),
     )
     return bool(moved)
-
-
-def _read_head(campaign: Sequence[Any]) -> Head | None:
-    pk, text, pacing, delays_from, draw_anew, served_at, woken_at = campaign
-    if pk is None:
-        return None
-    return Head(
-        campaign_id=pk,
-        text=text,
-        pacing=Pacing(pacing),
-        delays_from=as_time(delays_from),
-        draw_anew=bool(draw_anew),
-        served_at=as_time(served_at),
-        woken_at=as_time(woken_at),
-    )
-
-
-def _elapsed_ms(state: LineState) -> int:
-    """How much of the drawn delays has passed."""
-    head = _head(state)
-    if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
-        return 0
-    return int((state.now - head.delays_from) / timedelta(milliseconds=1))
-
-
-def _head(state: LineState) -> Head:
-    assert state.head is not None, "asked only of a line with something to send"
-    return state.head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,6 +57,8 @@ class Claimed:
     tracking: str
     attempt: int
     delay_ms: int
+    # What its row says for the variables of the text, by folded name.
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     # Set by the claim; tells it from an earlier or later one of the same attempt.
     deadline: datetime | None = None
 

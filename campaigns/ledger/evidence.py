@@ -9,12 +9,12 @@ from typing import Any
 
 from asgi_app.database import Tx, as_time
 from campaigns.history import EventKind, Standing, after, fold
+from campaigns.ledger.counters import Deltas
 from campaigns.ledger.statements import (
     EARLIER,
     EVENT_COLUMNS,
     EVENTS,
     MESSAGES,
-    Deltas,
     event_row,
     insert,
     marks,

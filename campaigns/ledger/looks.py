@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from asgi_app.database import Door
 from campaigns.history import EventKind, join_tracking
+from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import UnsureMessage
 from campaigns.ledger.evidence import Evidence, apply_evidence, read_rows
 from campaigns.ledger.statements import (
@@ -14,8 +15,6 @@ from campaigns.ledger.statements import (
     EVENTS,
     LINES,
     MESSAGES,
-    Deltas,
-    add_to_counters,
     event_row,
     insert,
     lock_campaigns,
@@ -87,7 +86,7 @@ class Looks:
             )
             deltas = Deltas()
             await apply_evidence(tx, rows, [piece], deltas)
-            await add_to_counters(tx, deltas)
+            await deltas.write(tx, now)
 
     async def not_found(self, unsure: UnsureMessage) -> None:
         """Notes a look in vain, and when to look again, if at all."""

@@ -9,6 +9,7 @@ from asgi_app.database import Door
 from campaigns.history import EventKind, Standing, after
 from campaigns.ledger.brake import count_streaks
 from campaigns.ledger.claims import move_clock
+from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import Outcome
 from campaigns.ledger.evidence import Evidence, Row, apply_evidence, read_rows
 from campaigns.ledger.groupcommit import GroupCommit
@@ -18,8 +19,6 @@ from campaigns.ledger.statements import (
     EVENT_COLUMNS,
     EVENTS,
     MESSAGES,
-    Deltas,
-    add_to_counters,
     event_row,
     insert,
     lock_campaigns,
@@ -92,7 +91,7 @@ class Records:
             deltas = Deltas()
             for _ in ids:
                 deltas.move(campaign_id, MessageStatus.CLAIMED, MessageStatus.UNSURE)
-            await add_to_counters(tx, deltas)
+            await deltas.write(tx, now)
         return len(ids)
 
     async def _write(self, outcomes: list[Outcome]) -> None:
@@ -129,7 +128,7 @@ class Records:
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
             shelved = await take_from_shelf(tx, fresh)
             await apply_evidence(tx, rows, [*late, *shelved], deltas)
-            await add_to_counters(tx, deltas)
+            await deltas.write(tx, now)
 
 
 def _is_repeated(row: Row, outcome: Outcome) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from asgi_app.database import Door, Tx, as_time
 from asgi_app.database import Row as Fetched
 from campaigns.history import EventKind, split_tracking
+from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import HeardStatus, Outcome
 from campaigns.ledger.evidence import Evidence, apply_evidence, read_rows
 from campaigns.ledger.groupcommit import GroupCommit
@@ -24,8 +25,6 @@ from campaigns.ledger.statements import (
     EARLIER,
     MESSAGES,
     SHELF,
-    Deltas,
-    add_to_counters,
     insert,
     lock_campaigns,
     marks,
@@ -146,6 +145,7 @@ class Shelf:
         if not found:
             return 0
         campaign_ids = sorted({match.campaign_id for match in found})
+        now = await self._door.now()
         async with self._door.transaction() as tx:
             locked = await lock_campaigns(self._door, tx, campaign_ids)
             # Once more, now that nobody else changes these campaigns' messages.
@@ -161,7 +161,7 @@ class Shelf:
             rows = await read_rows(tx, [piece.pk for piece in pieces])
             await apply_evidence(tx, rows, pieces, deltas)
             await _clear(tx, [match.shelf_id for match in matches])
-            await add_to_counters(tx, deltas)
+            await deltas.write(tx, now)
         return len(matches)
 
     async def _matching(self) -> list[int]:

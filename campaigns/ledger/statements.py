@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,9 +15,10 @@ from campaigns.models import (
     Event,
     LineClock,
     Message,
+    MinuteCount,
     ShelvedStatus,
+    StopEntry,
 )
-from campaigns.states import MessageStatus
 from chatapp.models import Line
 
 CAMPAIGNS = Campaign._meta.db_table
@@ -29,6 +29,8 @@ EVENTS = Event._meta.db_table
 EARLIER = EarlierAttempt._meta.db_table
 SHELF = ShelvedStatus._meta.db_table
 COUNTS = CallbackCount._meta.db_table
+MINUTES = MinuteCount._meta.db_table
+STOPS = StopEntry._meta.db_table
 
 CHUNK = 200
 EVENT_COLUMNS = (
@@ -107,33 +109,6 @@ def event_row(
     """A row of EVENT_COLUMNS."""
     told = json.dumps(detail or {}, ensure_ascii=False)
     return (message_id, attempt, kind, at, arrived_at or at, 1, told)
-
-
-async def add_to_counters(tx: Tx, deltas: Mapping[int, Mapping[str, int]]) -> None:
-    """Adds to the counters of campaigns, which are named as the statuses are."""
-    for campaign_id in sorted(deltas):
-        delta = {
-            MessageStatus(status): count
-            for status, count in deltas[campaign_id].items()
-            if count
-        }
-        if delta:
-            # In quotes that both databases read: `read` is a word of MySQL's.
-            sets = ", ".join(f"`{name}` = `{name}` + %s" for name in delta)
-            await tx.execute(
-                f"UPDATE {CAMPAIGNS} SET {sets} WHERE id = %s",
-                (*delta.values(), campaign_id),
-            )
-
-
-class Deltas(dict[int, Counter[str]]):
-    """By campaign, how many messages each status gains or loses."""
-
-    def move(self, campaign_id: int, was: str, now: str) -> None:
-        if was != now:
-            counter = self.setdefault(campaign_id, Counter())
-            counter[was] -= 1
-            counter[now] += 1
 
 
 def marks(values: Iterable[Any]) -> str:

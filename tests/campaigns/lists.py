@@ -50,9 +50,10 @@ def running(
     *,
     pacing: Pacing = Pacing.ONE_AFTER_ANOTHER,
     delays: Delays | None = None,
+    text: str = "Hello 👋",
     start: int = 0,
 ) -> Campaign:
-    campaign = draft(line, count, pacing=pacing, delays=delays, start=start)
+    campaign = draft(line, count, pacing=pacing, delays=delays, text=text, start=start)
     start_campaign(campaign_id=campaign.pk, operator="anna")
     return campaign
 

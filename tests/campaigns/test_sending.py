@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 
 from asgi_app.database import DatabaseAway, in_orm
 from asgi_app.valkey import PrivateValkey
+from campaigns.decisions import retry_failed
 from campaigns.ledger.entries import Claimed, LineState, Outcome
-from campaigns.models import Action, Campaign
+from campaigns.models import Action, Campaign, Message
 from campaigns.pacing import Delays
 from campaigns.services import cancel_campaign, pause_campaign, resume_campaign
 from campaigns.states import MessageStatus, Pacing
@@ -39,6 +40,42 @@ async def test_every_recipient_gets_the_text_once_and_the_answer_is_stored(
         assert row.message_id == record[row.phone].message_id
         assert row.tracking == record[row.phone].tracking
         assert record[row.phone].text == "Hello 👋"
+
+
+async def test_each_gets_the_text_with_its_own_values_and_a_retry_the_same(
+    desk: Desk,
+) -> None:
+    campaign = await in_orm(
+        lists.running, desk.line, 12, text="[Hi|Hello], {name|friend}!"
+    )
+    await in_orm(
+        lambda: Message.objects.filter(phone="+79990000001").update(
+            fields={"name": "Анна"}
+        )
+    )
+    desk.sandbox.knobs.set("refuse", phone="79990000001", status=400, code="ApiNo")
+    await desk.serve_all()
+    desk.sandbox.knobs.clear()
+    await in_orm(retry_failed, campaign_id=campaign.pk, operator="anna")
+    await desk.serve_all()
+    texts = {f"+{s.phone}": s.text for s in desk.sandbox.record.sends()}
+    assert texts.pop("+79990000001") in {"Hi, Анна!", "Hello, Анна!"}
+    assert set(texts.values()) == {"Hi, friend!", "Hello, friend!"}
+    tried = [s.text for s in desk.sandbox.record.sends() if s.phone == "79990000001"]
+    assert len(tried) == 2 and len(set(tried)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("Hi, {name}", "value_missing"), ("Hi, {name", "bad_text")]
+)
+async def test_a_text_that_is_not_filled_in_never_leaves(
+    desk: Desk, text: str, code: str
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1, text=text)
+    await desk.serve_all()
+    (row,) = await messages(campaign)
+    assert (row.status, row.code) == ("failed", code)
+    assert desk.phones_sent() == []
 
 
 async def test_the_pause_is_drawn_within_bounds_and_counts_from_the_answer(
