@@ -27,7 +27,7 @@ ROW = Row(1, "79000000001", "t1", "accepted", "id1")
 PID = 4321
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_nothing_is_lost_or_doubled_while_processes_die() -> None:
     database = "sqlite" if connection.vendor == "sqlite" else "mariadb"
     arguments = ("--seed", str(SEED), "--messages", "150", "--database", database)

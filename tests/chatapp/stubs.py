@@ -89,12 +89,20 @@ async def serving(
     try:
         yield server
     finally:
-        listener.close()
-        tasks = list(server.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await listener.wait_closed()
+        await stop(listener, server.tasks)
+
+
+async def stop(listener: asyncio.Server, tasks: set[asyncio.Task[None]]) -> None:
+    """Stops listening, and ends what serves a connection."""
+    listener.close()
+    # A connection may be on its way from the listener; a task that is cancelled before
+    # it has begun would leave its socket open.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for task in (under_way := list(tasks)):
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+    await listener.wait_closed()
 
 
 def answers(

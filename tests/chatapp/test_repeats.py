@@ -36,6 +36,7 @@ from tests.chatapp.stubs import (
     is_silent,
     refuses,
     resets,
+    stop,
     succeeds,
     writes,
 )
@@ -120,9 +121,7 @@ async def test_a_send_goes_through_when_the_server_comes_back(redis: Redis) -> N
         )
     assert len(server.seen) == 1
     for listener in listeners:
-        listener.close()
-        await asyncio.gather(*server.tasks)
-        await listener.wait_closed()
+        await stop(listener, server.tasks)
 
 
 async def test_a_429_is_repeated_after_the_time_it_names(redis: Redis) -> None:

@@ -26,6 +26,7 @@ from chatapp import selftest
 from chatapp.sandbox.server import serving
 from chatapp.selftest import Hop, run
 from tests.campaigns.browser import Site, open_site, words
+from tests.chatapp.stubs import stop
 
 SECRET = "selftest-secret-0123456789"
 
@@ -160,13 +161,23 @@ async def test_a_port_that_refuses(settings: Settings) -> None:
 async def behaving(act: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A server that does with each connection what it is told."""
 
+    tasks: set[asyncio.Task[None]] = set()
+
     async def meet(reader: Any, writer: asyncio.StreamWriter) -> None:
-        await act(reader)
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await act(reader)
+        finally:
+            writer.close()
+            tasks.discard(task)
 
     server = await asyncio.start_server(meet, "127.0.0.1", 0, ssl=tls)
-    async with server:
+    try:
         yield server.sockets[0].getsockname()[1]
+    finally:
+        await stop(server, tasks)
 
 
 async def test_what_speaks_no_tls(settings: Settings) -> None:
