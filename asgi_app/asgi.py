@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
@@ -14,11 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django_application = get_asgi_application()
 
 # After Django has loaded its apps, because they import models.
+from asgi_app.gate import Gate, Receive, Scope, Send  # noqa: E402
 from asgi_app.resources import Resources, open_resources  # noqa: E402
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Application:
@@ -26,13 +21,14 @@ class Application:
 
     def __init__(self) -> None:
         self._resources: Resources | None = None
+        self._gate = Gate(django_application)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         request = {**scope, "state": {"resources": self._resources}}
-        await django_application(request, receive, send)
+        await self._gate(request, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
