@@ -7,6 +7,7 @@ whose lock is free belonged to a process that died, and whoever drains adopts it
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import os
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SUFFIX = ".spool"
 MOST_BYTES = 512 * 1024 * 1024
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class SpoolUnwritable(Exception):
@@ -55,7 +57,10 @@ class Spool:
         self._complained: set[str] = set()
 
     def check(self) -> None:
-        """Makes the folder; raises SpoolUnwritable if it cannot be written."""
+        """Makes the folder; raises SpoolUnwritable if it cannot be written.
+
+        A full disk passes: it is only logged, as who does not start does not send.
+        """
         try:
             self._make_folder()
             with tempfile.TemporaryFile(dir=self._folder) as probe:
@@ -64,7 +69,9 @@ class Spool:
                 probe.flush()
                 os.fsync(probe.fileno())
         except OSError as error:
-            raise self._unwritable(error) from error
+            if error.errno not in FULL:
+                raise self._unwritable(error) from error
+            logger.warning("%s", self._unwritable(error))
 
     def append(self, body: bytes) -> None:
         """Keeps a body; once it has returned, a power cut does not lose it.

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -521,3 +521,14 @@ async def test_a_full_disk_refuses_what_it_cannot_keep_and_then_drains(
     spool.append(b"x" * 5000)
     assert len(await drained(spool)) == 1
     spool.close()
+
+
+def test_a_full_disk_keeps_nobody_from_starting(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (small_disk / "spool").mkdir()
+    with suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(4096))
+    Spool(small_disk / "spool").check()
+    assert "No space left" in caplog.text
