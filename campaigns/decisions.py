@@ -212,7 +212,9 @@ def _change(
 
 def _wake(campaign: Campaign, now: datetime) -> None:
     """Lets the delays of what waits again be drawn anew, and the line go on."""
+    # Once everything was sent out, what comes after was not in the plan.
+    without_plan = {"planned_end_at": None} if campaign.is_sent_out else {}
     Campaign.objects.filter(pk=campaign.pk).update(
-        delays_from=None, draw_anew=True, woken_at=now
+        delays_from=None, draw_anew=True, woken_at=now, **without_plan
     )
     wind_clock(campaign.pk, now)

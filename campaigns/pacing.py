@@ -17,11 +17,21 @@ BAND = 2.0
 
 
 @dataclass(frozen=True)
-class Delays:
-    """Draws delays, in seconds, uniformly between `least_s` and `most_s`."""
+class Bounds:
+    """Between what a random delay lies, in seconds."""
 
     least_s: float
     most_s: float
+
+    @property
+    def spread_s(self) -> float:
+        return self.most_s - self.least_s
+
+
+@dataclass(frozen=True)
+class Delays(Bounds):
+    """Draws delays, in seconds, uniformly between `least_s` and `most_s`."""
+
     source: random.Random
 
     def draw(self) -> float:
@@ -36,6 +46,21 @@ class Delays:
 
 
 @dataclass(frozen=True)
+class Chance:
+    """A length of time that chance decides: its mean in s, its variance in s²."""
+
+    mean_s: float = 0.0
+    variance: float = 0.0
+
+    def __add__(self, other: Chance) -> Chance:
+        return Chance(self.mean_s + other.mean_s, self.variance + other.variance)
+
+    @property
+    def band_s(self) -> float:
+        return BAND * math.sqrt(self.variance)
+
+
+@dataclass(frozen=True)
 class Duration:
     """How long a list takes: the mean, and how far off it may well be."""
 
@@ -43,25 +68,37 @@ class Duration:
     band: timedelta
 
 
+def pauses(count: int, bounds: Bounds) -> Chance:
+    """That many pauses, one after another."""
+    mean_s = (bounds.least_s + bounds.most_s) / 2
+    return Chance(count * mean_s, count * bounds.spread_s**2 / 12)
+
+
+def last_delay(count: int, bounds: Bounds) -> Chance:
+    """The longest of that many delays that all begin together."""
+    # The last of n uniform draws is expected at n/(n+1) of the way.
+    share = count / (count + 1)
+    variance = count / ((count + 1) ** 2 * (count + 2))
+    return Chance(
+        bounds.least_s + bounds.spread_s * share, bounds.spread_s**2 * variance
+    )
+
+
 def how_long(
-    count: int, pacing: Pacing, delays: Delays, *, rate_per_s: float
+    count: int, pacing: Pacing, bounds: Bounds, *, rate_per_s: float
 ) -> Duration:
     """The time from the first message of a list to its last.
 
     `rate_per_s` bounds what may leave in a second, whatever the delays.
     """
-    fastest_s = max(count - 1, 0) / rate_per_s
-    spread_s = delays.most_s - delays.least_s
+    gaps = max(count - 1, 0)
     if pacing == Pacing.ONE_AFTER_ANOTHER:
-        gaps = max(count - 1, 0)
-        mean_s = gaps * (delays.least_s + delays.most_s) / 2
-        band_s = BAND * spread_s * math.sqrt(gaps / 12)
+        takes = pauses(gaps, bounds)
     else:
-        # The last of n uniform draws is expected at n/(n+1) of the way.
-        mean_s = delays.least_s + spread_s * count / (count + 1)
-        band_s = spread_s / (count + 1)
+        takes = last_delay(count, bounds)
     return Duration(
-        timedelta(seconds=max(mean_s, fastest_s)), timedelta(seconds=band_s)
+        timedelta(seconds=max(takes.mean_s, gaps / rate_per_s)),
+        timedelta(seconds=takes.band_s),
     )
 
 

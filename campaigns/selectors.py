@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, QuerySet
 
 from asgi_app.database import orm_now
 from campaigns import wording
+from campaigns.forecast import Forecast
+from campaigns.forecast_selectors import read_forecast, read_forecasts
 from campaigns.models import (
     Action,
     CallbackCount,
@@ -34,12 +36,16 @@ QUIET = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class CampaignList:
-    """A page of campaigns; `has_lines` is asked only when there are none."""
+    """A page of campaigns; `has_lines` is asked only when there are none.
+
+    `forecasts` are by campaign, of those that have started and not ended.
+    """
 
     campaigns: Sequence[Campaign]
     page: int
     pages: int
     has_lines: bool = True
+    forecasts: Mapping[int, Forecast] = field(default_factory=dict)
 
     @property
     def has_news_to_come(self) -> bool:
@@ -76,6 +82,7 @@ class CampaignPage:
     unsure: Sequence[Message]
     last_status_at: datetime | None
     shelved: Shelved | None
+    forecast: Forecast | None
 
     @property
     def books(self) -> str:
@@ -168,18 +175,22 @@ def list_campaigns(*, page: int) -> CampaignList:
     """The campaigns, newest first."""
     count = Campaign.objects.count()
     page, pages = _place(page, count)
-    campaigns = Campaign.objects.select_related("line").order_by("-id")
+    campaigns = Campaign.objects.select_related("line", "trial_of").order_by("-id")
+    shown = list(campaigns[_slice(page)])
     return CampaignList(
-        list(campaigns[_slice(page)]),
+        shown,
         page,
         pages,
         has_lines=bool(count) or _listed_lines().exists(),
+        forecasts=read_forecasts((c for c in shown if c.has_started), orm_now()),
     )
 
 
 def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
     """A campaign with a page of its messages; raises Campaign.DoesNotExist."""
-    campaign = Campaign.objects.select_related("line").get(pk=campaign_id)
+    found = Campaign.objects.select_related("line", "trial_of")
+    campaign = found.get(pk=campaign_id)
+    now = orm_now()
     page, pages = _place(page, campaign.total)
     messages = Message.objects.filter(campaign=campaign).order_by("id")
     remarks = ListRemark.objects.filter(campaign=campaign)
@@ -189,7 +200,7 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
     claimed = messages.filter(status=MessageStatus.CLAIMED)
     return CampaignPage(
         campaign=campaign,
-        now=orm_now(),
+        now=now,
         messages=list(messages[_slice(page)]),
         page=page,
         pages=pages,
@@ -205,6 +216,7 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
             else []
         ),
         shelved=_shelved_for(campaign),
+        forecast=read_forecast(campaign, now),
         last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
             last=Max("last_at")
         )["last"],

@@ -5,6 +5,7 @@ Synchronous: a view calls them through `in_orm`, a command directly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -14,11 +15,14 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from asgi_app.database import orm_now
+from campaigns.forecast_selectors import read_forecast
 from campaigns.ledger.cancelling import cancel_waiting
 from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, Remark
+from campaigns.seals import seal_of
 from campaigns.states import CampaignStatus, Pacing
+from campaigns.texts import BadText, MissingValue, read_template
 from chatapp.models import Line
 
 T = TypeVar("T")
@@ -48,6 +52,18 @@ class NobodyToSendTo(CampaignError):
 
 class AlreadyListed(CampaignError):
     """The phone is on the list already."""
+
+
+class ChangedSinceShown(CampaignError):
+    """The list, the text, the line or the pacing is not what was agreed to."""
+
+
+class TextCannotBeSent(CampaignError):
+    """The text has a fault, or what it says of a recipient is not known."""
+
+    def __init__(self, fault: BadText | MissingValue) -> None:
+        self.fault = fault
+        super().__init__(f"the text cannot be sent: {fault}")
 
 
 def create_campaign(
@@ -116,23 +132,53 @@ def add_recipients(
     return len(rows)
 
 
-def start_campaign(*, campaign_id: int, operator: str) -> int:
+def start_campaign(
+    *, campaign_id: int, operator: str, key: str = "", seal: str | None = None
+) -> int:
     """Starts a draft and returns its line; of two clicks one starts it.
 
-    Raises NotPossibleNow or NobodyToSendTo.
+    The click that comes second with the same `key` finds it started, and returns the
+    line as well. `seal` is that of what the operator was shown. Raises NotPossibleNow,
+    NobodyToSendTo, ChangedSinceShown or TextCannotBeSent.
     """
+    plan = plan_of(Campaign.objects.get(pk=campaign_id))
     with transaction.atomic():
+        campaign = _locked(campaign_id)
         now = orm_now()
-        started = Campaign.objects.filter(
-            pk=campaign_id, status=CampaignStatus.DRAFT, waiting__gt=0
-        ).update(status=CampaignStatus.RUNNING, started_at=now, woken_at=now)
-        if not started:
-            campaign = Campaign.objects.get(pk=campaign_id)
-            if campaign.status == CampaignStatus.DRAFT:
-                raise NobodyToSendTo
+        if campaign.status != CampaignStatus.DRAFT:
+            if key and key == campaign.start_key:
+                return wind_clock(campaign_id, now)
             raise NotPossibleNow(campaign.state)
+        if not campaign.waiting:
+            raise NobodyToSendTo
+        if seal is not None and seal != seal_of(campaign):
+            raise ChangedSinceShown
+        try:
+            read_template(campaign.text)
+        except BadText as fault:
+            raise TextCannotBeSent(fault) from fault
+        started = Campaign.objects.filter(
+            pk=campaign_id, status=CampaignStatus.DRAFT
+        ).update(
+            status=CampaignStatus.RUNNING,
+            started_at=now,
+            woken_at=now,
+            start_key=key,
+            **plan,
+        )
+        if not started:
+            raise NotPossibleNow(CampaignStatus.RUNNING)
         note(campaign_id, "started", operator, now)
         return wind_clock(campaign_id, now)
+
+
+def plan_of(campaign: Campaign) -> dict[str, datetime | int]:
+    """The columns that keep what is foreseen for a campaign; empty if nothing is."""
+    forecast = read_forecast(campaign, orm_now())
+    if forecast is None:
+        return {}
+    band_s = math.ceil(forecast.band.total_seconds())
+    return {"planned_end_at": forecast.ends_at, "planned_band_s": band_s}
 
 
 def pause_campaign(*, campaign_id: int, operator: str) -> None:

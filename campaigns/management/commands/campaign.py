@@ -20,8 +20,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Sum
 from tqdm import tqdm
 
+from asgi_app.database import orm_now
 from asgi_app.redis import open_redis
+from campaigns import forecast_words
 from campaigns.audit import audit
+from campaigns.forecast_selectors import read_forecast
 from campaigns.jobs import Doorbell
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays
@@ -196,13 +199,20 @@ class Command(BaseCommand):
         campaign = Campaign.objects.get(pk=campaign_id)
         counts = {str(status): getattr(campaign, status) for status in MessageStatus}
         state = campaign.state.replace("_", " ")
+        forecast = read_forecast(campaign, orm_now())
         if self._json:
             about = {"id": campaign.pk, "name": campaign.name, "state": state}
             numbers = {"total": campaign.total, **counts}
-            self.stdout.write(json.dumps({**about, **numbers}, ensure_ascii=False))
+            times = forecast_words.as_values(forecast)
+            said = {**about, **numbers, **times}
+            self.stdout.write(json.dumps(said, ensure_ascii=False))
             return
-        shown = ", ".join(f"{status} {n}" for status, n in counts.items() if n)
-        self.stdout.write(f"campaign {campaign.pk} “{campaign.name}”: {state}; {shown}")
+        parts = [state, ", ".join(f"{s} {n}" for s, n in counts.items() if n)]
+        if forecast is not None:
+            parts += [forecast_words.ending(forecast)]
+            parts += filter(None, [forecast_words.against_plan(forecast)])
+        about_it = "; ".join(parts)
+        self.stdout.write(f"campaign {campaign.pk} “{campaign.name}”: {about_it}")
 
 
 def _add_verb(verbs: Any, name: str, what: str) -> ArgumentParser:

@@ -1,0 +1,166 @@
+"""Reads from the database what a forecast needs; synchronous, a handful of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.dateparse import parse_datetime
+
+from campaigns.forecast import (
+    Answers,
+    Condition,
+    Forecast,
+    LineNow,
+    Pace,
+    Work,
+    foresee,
+    measure,
+)
+from campaigns.history import EventKind
+from campaigns.models import Campaign, Event, LineClock, Message
+from campaigns.pacing import Bounds
+from campaigns.states import CampaignStatus, MessageStatus, Pacing
+
+ANSWERS = 20
+# In how many of a line's campaigns these are looked for.
+LOOKED_IN = 3
+# Delays that have long passed were missed, and are drawn anew.
+MISSED = timedelta(seconds=60)
+
+
+def pace_now() -> Pace:
+    """The pace that the settings ask for."""
+    bounds = Bounds(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX)
+    return Pace(bounds, settings.CHATAPP_RATE_LIMIT)
+
+
+def read_forecast(campaign: Campaign, now: datetime) -> Forecast | None:
+    """When a campaign ends; a draft, if started now; None where nothing waits."""
+    return read_forecasts([campaign], now).get(campaign.pk)
+
+
+def read_forecasts(
+    campaigns: Iterable[Campaign], now: datetime
+) -> Mapping[int, Forecast]:
+    """Forecasts by campaign, of those with something to send."""
+    waiting = [
+        campaign
+        for campaign in campaigns
+        if campaign.waiting and campaign.status != CampaignStatus.CANCELLED
+    ]
+    lines = {
+        line_id: _read_line(line_id, now)
+        for line_id in {campaign.line_id for campaign in waiting}
+    }
+    return {c.pk: lines[c.line_id].foresee(c) for c in waiting}
+
+
+def campaigns_ahead(campaign: Campaign) -> list[Campaign]:
+    """What its line serves before it, in order."""
+    return _ahead(campaign, _waiting_on(campaign.line_id))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line at this moment, with the campaigns that wait on it in their order."""
+
+    state: LineNow
+    is_held: bool
+    campaigns: Sequence[Campaign]
+
+    def foresee(self, campaign: Campaign) -> Forecast:
+        ahead = _ahead(campaign, self.campaigns)
+        first = ahead[0] if ahead else campaign
+        works = [self._work(c, is_first=c == first) for c in [*ahead, campaign]]
+        *before, own = works
+        found = foresee(self.state, before, own, pace=pace_now())
+        return replace(
+            found,
+            condition=self._condition(campaign),
+            planned_at=campaign.planned_end_at,
+            planned_band=timedelta(seconds=campaign.planned_band_s or 0),
+        )
+
+    def _condition(self, campaign: Campaign) -> Condition | None:
+        if campaign.status == CampaignStatus.DRAFT:
+            return Condition.STARTED
+        if campaign.status == CampaignStatus.PAUSED:
+            return Condition.RESUMED
+        return Condition.LINE_GOES_ON if self.is_held else None
+
+    def _work(self, campaign: Campaign, *, is_first: bool) -> Work:
+        work = Work(campaign.waiting, Pacing(campaign.pacing))
+        is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
+        if work.pacing == Pacing.ONE_AFTER_ANOTHER or is_drawn_anew:
+            return work
+        delay = timedelta(milliseconds=_last_delay_ms(campaign))
+        if campaign.delays_from is None:
+            return replace(work, last_delay_s=delay.total_seconds())
+        last_at = campaign.delays_from + delay
+        was_missed = self.state.now - last_at > MISSED
+        return work if was_missed or not is_first else replace(work, last_at=last_at)
+
+
+def _read_line(line_id: int, now: datetime) -> _Line:
+    clock = LineClock.objects.filter(line_id=line_id).first()
+    # By the index on what is claimed, which is never much.
+    claimed = Campaign.objects.filter(claimed__gt=0, line_id=line_id)
+    state = LineNow(
+        now=now,
+        free_at=clock.next_at if clock else now,
+        is_under_way=claimed.exists(),
+        answers=_read_answers(line_id),
+    )
+    is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
+    return _Line(state, is_held, _waiting_on(line_id))
+
+
+def _waiting_on(line_id: int) -> list[Campaign]:
+    """What waits on a line, in the order in which it is served.
+
+    By the index on line, status and what waits.
+    """
+    running = Campaign.objects.filter(
+        line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
+    )
+    return list(running.order_by("started_at", "id"))
+
+
+def _ahead(campaign: Campaign, waiting: Sequence[Campaign]) -> list[Campaign]:
+    if campaign.started_at is None:
+        return list(waiting)
+    own = (campaign.started_at, campaign.pk)
+    return [c for c in waiting if c.started_at and (c.started_at, c.pk) < own]
+
+
+def _last_delay_ms(campaign: Campaign) -> int:
+    """By the index on campaign, status and delay."""
+    delays = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
+    last = delays.order_by("-delay_ms").values_list("delay_ms", flat=True).first()
+    return last or 0
+
+
+def _read_answers(line_id: int) -> Answers:
+    """How long the line's last messages took from their turn to their answer."""
+    served = Campaign.objects.filter(
+        line_id=line_id, pacing=Pacing.ONE_AFTER_ANOTHER, served_at__isnull=False
+    ).order_by("-id")
+    answered: dict[int, datetime] = {}
+    for pk in served.values_list("pk", flat=True)[:LOOKED_IN]:
+        # By the index on campaign and answer.
+        last = Message.objects.filter(campaign=pk, answered_at__isnull=False)
+        newest = last.order_by("-answered_at").values_list("pk", "answered_at")
+        rows = newest[: ANSWERS - len(answered)]
+        answered |= {message: at for message, at in rows if at is not None}
+        if len(answered) == ANSWERS:
+            break
+    claims = Event.objects.filter(message__in=list(answered), kind=EventKind.CLAIMED)
+    turns: dict[int, datetime] = {}
+    for pk, detail in claims.order_by("id").values_list("message_id", "detail"):
+        planned_at = parse_datetime(detail.get("planned_at", ""))
+        if planned_at is not None:
+            turns[pk] = planned_at
+    return measure([(answered[pk] - at).total_seconds() for pk, at in turns.items()])
