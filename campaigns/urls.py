@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns import assets, decision_views, views
+from campaigns import assets, confirm_views, decision_views, views
 
 app_name = "campaigns"
 urlpatterns = [
@@ -13,7 +13,9 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/", views.campaign, name="campaign"),
     path("campaigns/<int:campaign_id>/receipt/", views.receipt, name="receipt"),
     path("campaigns/<int:campaign_id>/recipients/", views.add_phone, name="add-phone"),
-    path("campaigns/<int:campaign_id>/start/", views.start, name="start"),
+    path("campaigns/<int:campaign_id>/confirm/", confirm_views.confirm, name="confirm"),
+    path("campaigns/<int:campaign_id>/trial/", confirm_views.trial, name="trial"),
+    path("campaigns/<int:campaign_id>/start/", confirm_views.start, name="start"),
     path("campaigns/<int:campaign_id>/pause/", views.pause, name="pause"),
     path("campaigns/<int:campaign_id>/resume/", views.resume, name="resume"),
     path("campaigns/<int:campaign_id>/cancel/", views.cancel, name="cancel"),

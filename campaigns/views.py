@@ -60,7 +60,7 @@ class Resources(Protocol):
 async def campaign_list(request: HttpRequest) -> HttpResponse:
     found = await in_orm(selectors.list_campaigns, page=_page_number(request))
     ctx = {"list": found, "page": found.page, "pages": found.pages}
-    return _live(request, "campaigns/list.html", ctx, found.has_news_to_come)
+    return live_page(request, "campaigns/list.html", ctx, found.has_news_to_come)
 
 
 @require_page_or_post
@@ -132,11 +132,6 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 
 @require_page_or_post
-async def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return await _act(request, campaign_id, services.start_campaign)
-
-
-@require_page_or_post
 async def pause(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return await _act(request, campaign_id, services.pause_campaign)
 
@@ -202,9 +197,14 @@ async def _act(
         said = in_words(error)
         return await campaign_page(request, campaign_id, trouble=said, status=409)
     if line_id is not None:
-        name = f"start:{campaign_id}:{uuid.uuid4().hex}"
-        await resources_of(request).doorbell.ring(line_id, timedelta(), name=name)
+        await ring(request, line_id)
     return redirect("campaigns:campaign", campaign_id)
+
+
+async def ring(request: HttpRequest, line_id: int) -> None:
+    """Lets the workers look at a line at once."""
+    name = f"clicked:{uuid.uuid4().hex}"
+    await resources_of(request).doorbell.ring(line_id, timedelta(), name=name)
 
 
 async def campaign_page(
@@ -237,14 +237,13 @@ async def campaign_page(
         added = PHONE.fullmatch(request.GET.get("added", ""))
         ctx["phone"] = phone or PhoneForm(region=region)
         ctx["added"] = read_phone(added[0], region=region) if added else None
-        ctx["lengths"] = _lengths(found.campaign.total, resources_of(request).delays)
     # A page with a field or a question does not reload, nor does an answer to a POST.
     live = found.has_news_to_come and not template and request.method != "POST"
     template = template or f"campaigns/{'draft' if is_draft else 'results'}.html"
-    return _live(request, template, ctx, live, status=status)
+    return live_page(request, template, ctx, live, status=status)
 
 
-def _live(
+def live_page(
     request: HttpRequest,
     template: str,
     ctx: dict[str, Any],

@@ -79,3 +79,17 @@ def words(response: httpx.Response) -> str:
     """What the page says, without its tags."""
     main = response.text.partition("<main")[2].partition("</main>")[0]
     return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def hidden(page: httpx.Response) -> dict[str, str]:
+    """The hidden fields of a page's own form, but for the CSRF token."""
+    fields = re.findall(
+        r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text
+    )
+    return {name: value for name, value in fields if name != "csrfmiddlewaretoken"}
+
+
+async def press_start(site: Site, campaign: Campaign) -> httpx.Response:
+    """Looks at the page before the start, and presses its button."""
+    page = await site.get(f"/campaigns/{campaign.pk}/confirm/")
+    return await site.post(f"/campaigns/{campaign.pk}/start/", **hidden(page))

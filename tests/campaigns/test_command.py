@@ -108,6 +108,24 @@ def test_a_campaign_that_does_not_exist_is_said(line: Line) -> None:
             run(verb, 404)
 
 
+def test_status_says_when_it_ends_and_how_far_that_is_from_plan(line: Line) -> None:
+    pk = created()["id"]
+    assert ". If started now, it ends" in run("status", pk)[1]
+    begun = told("start", pk)
+    assert begun["ends_at"] and begun["planned_end_at"]
+    assert "; waiting 20. Ends " in run("status", pk)[1]
+    assert ", as planned" in run("status", pk)[1]
+    run("cancel", pk)
+    assert told("status", pk)["ends_at"] is None
+
+
+def test_a_text_that_cannot_be_read_is_not_started(line: Line) -> None:
+    pk = created()["id"]
+    Campaign.objects.filter(pk=pk).update(text="Dear {name")
+    with pytest.raises(CommandError, match="text cannot be sent"):
+        run("start", pk)
+
+
 def test_status_exits_with_1_once_a_message_failed(line: Line) -> None:
     pk = created()["id"]
     assert run("status", pk)[0] == 0

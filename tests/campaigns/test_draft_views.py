@@ -113,7 +113,9 @@ async def test_a_draft_shows_what_would_be_sent_and_stands_still(
     campaign = await in_orm(Campaign.objects.get)
     response = await site.get(f"/campaigns/{campaign.pk}/")
     said = words(response)
-    assert "Start: send 1 message" in said
+    assert "1 phone will get the message" in said
+    assert "If started now, it ends" in said
+    assert f'href="/campaigns/{campaign.pk}/confirm/"' in response.text
     assert "Hello 👋 Bye" in said
     assert "+79990000001" in said
     assert "a toll-free number" in said

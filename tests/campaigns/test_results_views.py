@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm, orm_now
@@ -15,43 +14,9 @@ from campaigns.selectors import PAGE
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site, change, form, fresh, open_site, rings, words
+from tests.campaigns.browser import Site, change, form, fresh, rings, words
 
 SAMPLES = Path(__file__).parent / "samples"
-
-
-async def test_start_rings_the_line_and_two_clicks_start_once(
-    site: Site, line: Line, redis: Redis
-) -> None:
-    campaign = await in_orm(lists.draft, line, 2)
-    path = f"/campaigns/{campaign.pk}/"
-    response = await site.post(path + "start/")
-    assert (response.status_code, response.headers["Location"]) == (302, path)
-    assert [name.split(":")[:2] for name in await rings(redis)] == [
-        ["deliver", str(line.pk)]
-    ]
-    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
-    second = await site.post(path + "start/")
-    assert second.status_code == 409
-    assert "running already" in words(second)
-    assert "Refresh" not in second.headers
-    assert len(await rings(redis)) == 1
-
-
-async def test_start_works_while_redis_is_away(line: Line, settings: Settings) -> None:
-    campaign = await in_orm(lists.draft, line, 2)
-    settings.REDIS_URL = "redis://127.0.0.1:1"
-    async with open_site() as site_without:
-        response = await site_without.post(f"/campaigns/{campaign.pk}/start/")
-    assert response.status_code == 302
-    assert (await fresh(campaign)).status == CampaignStatus.RUNNING
-
-
-async def test_an_empty_draft_does_not_start(site: Site, line: Line) -> None:
-    campaign = await in_orm(lists.draft, line, 0)
-    response = await site.post(f"/campaigns/{campaign.pk}/start/")
-    assert response.status_code == 409
-    assert "nobody on the list" in words(response)
 
 
 async def test_pause_names_what_is_under_way_and_resume_rings(

@@ -13,6 +13,7 @@ from tests.campaigns import lists
 from tests.campaigns.browser import Site, change, fresh, words
 
 SAMPLES = Path(__file__).parent / "samples"
+VERBS = ["start", "trial", "pause", "resume", "cancel", "recipients"]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,8 @@ SAMPLES = Path(__file__).parent / "samples"
         "/campaigns/1/",
         "/campaigns/1/receipt/",
         "/campaigns/1/cancel/",
+        "/campaigns/1/confirm/",
+        "/campaigns/1/trial/",
         "/assets/0/style.css",
     ],
 )
@@ -31,7 +34,7 @@ async def test_a_page_is_closed_to_outsiders(site: Site, path: str) -> None:
     assert (await site.get(path)).status_code == 401
 
 
-@pytest.mark.parametrize("verb", ["start", "pause", "resume", "cancel", "recipients"])
+@pytest.mark.parametrize("verb", VERBS)
 async def test_an_outsider_changes_nothing(site: Site, line: Line, verb: str) -> None:
     campaign = await in_orm(lists.draft, line, 2)
     await site.get("/campaigns/new/")
@@ -41,7 +44,7 @@ async def test_an_outsider_changes_nothing(site: Site, line: Line, verb: str) ->
     assert (await fresh(campaign)).status == CampaignStatus.DRAFT
 
 
-@pytest.mark.parametrize("verb", ["start", "pause", "resume", "cancel", "recipients"])
+@pytest.mark.parametrize("verb", VERBS)
 async def test_a_post_from_another_site_changes_nothing(
     site: Site, line: Line, verb: str
 ) -> None:
@@ -54,7 +57,8 @@ async def test_a_post_from_another_site_changes_nothing(
 
 async def test_pages_forbid_scripts_and_have_none(site: Site, line: Line) -> None:
     campaign = await in_orm(lists.draft, line, 2)
-    for path in ("/", "/campaigns/new/", f"/campaigns/{campaign.pk}/"):
+    draft = f"/campaigns/{campaign.pk}/"
+    for path in ("/", "/campaigns/new/", draft, f"{draft}confirm/", f"{draft}trial/"):
         response = await site.get(path)
         assert response.status_code == 200
         assert "style-src 'self'" in response.headers["Content-Security-Policy"]
@@ -82,6 +86,8 @@ async def test_the_style_sheet_is_served_for_ever_under_its_hash(site: Site) -> 
         "/campaigns/7777/",
         "/campaigns/7777/receipt/",
         "/campaigns/7777/cancel/",
+        "/campaigns/7777/confirm/",
+        "/campaigns/7777/trial/",
         "/campaigns/99999999999999999999999/",
         "/nowhere/",
     ],

@@ -207,12 +207,14 @@ class Command(BaseCommand):
             said = {**about, **numbers, **times}
             self.stdout.write(json.dumps(said, ensure_ascii=False))
             return
-        parts = [state, ", ".join(f"{s} {n}" for s, n in counts.items() if n)]
+        shown = ", ".join(f"{status} {n}" for status, n in counts.items() if n)
+        ends = ""
         if forecast is not None:
-            parts += [forecast_words.ending(forecast)]
-            parts += filter(None, [forecast_words.against_plan(forecast)])
-        about_it = "; ".join(parts)
-        self.stdout.write(f"campaign {campaign.pk} “{campaign.name}”: {about_it}")
+            plan = forecast_words.against_plan(forecast)
+            ends = ". " + forecast_words.ending(forecast) + (plan and f", {plan}")
+        self.stdout.write(
+            f"campaign {campaign.pk} “{campaign.name}”: {state}; {shown}{ends}"
+        )
 
 
 def _add_verb(verbs: Any, name: str, what: str) -> ArgumentParser:
