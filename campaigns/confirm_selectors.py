@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from asgi_app.database import orm_now
 from campaigns.forecast import Forecast
-from campaigns.forecast_selectors import campaigns_ahead, pace_now, read_forecast
+from campaigns.forecast_selectors import pace_now, read_forecast
 from campaigns.haste import Haste, find_haste
 from campaigns.models import Campaign, Message
 from campaigns.pacing import Bounds
@@ -16,6 +16,7 @@ from campaigns.seals import seal_of
 from campaigns.sending_order import first_recipients, last_recipients
 from campaigns.states import MessageStatus, Pacing
 from campaigns.texts import BadText, MissingValue, Template, read_template
+from campaigns.turns import campaigns_ahead
 from chatapp.models import Unusable, why_unusable
 
 BUBBLES = 3
@@ -164,12 +165,12 @@ def _bubbles(template: Template, rows: Sequence[Message]) -> list[Bubble]:
 def read_trial_page(*, campaign_id: int, operator: str) -> TrialPage:
     """What is asked before a trial; raises Campaign.DoesNotExist."""
     campaign = Campaign.objects.select_related("line").get(pk=campaign_id)
-    now = orm_now()
+    trial = Campaign(line=campaign.line, trial_of=campaign, waiting=1)
     return TrialPage(
         campaign=campaign,
         preview=preview(campaign.text, first_recipients(campaign, 1)),
-        forecast=read_forecast(campaign, now),
-        ahead=campaigns_ahead(campaign),
+        forecast=read_forecast(trial, orm_now()),
+        ahead=campaigns_ahead(trial),
         phone=_last_trial_phone(operator),
     )
 

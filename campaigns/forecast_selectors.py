@@ -23,6 +23,7 @@ from campaigns.history import EventKind
 from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.pacing import Bounds
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from campaigns.turns import turn_of, waiting_on
 
 ANSWERS = 20
 # In how many of a line's campaigns these are looked for.
@@ -58,11 +59,6 @@ def read_forecasts(
     return {c.pk: lines[c.line_id].foresee(c) for c in waiting}
 
 
-def campaigns_ahead(campaign: Campaign) -> list[Campaign]:
-    """What its line serves before it, in order."""
-    return _ahead(campaign, _waiting_on(campaign.line_id))
-
-
 @dataclass(frozen=True)
 class _Line:
     """A line at this moment, with the campaigns that wait on it in their order."""
@@ -72,11 +68,12 @@ class _Line:
     campaigns: Sequence[Campaign]
 
     def foresee(self, campaign: Campaign) -> Forecast:
-        ahead = _ahead(campaign, self.campaigns)
+        own = turn_of(campaign)
+        ahead = [c for c in self.campaigns if turn_of(c) < own]
         first = ahead[0] if ahead else campaign
         works = [self._work(c, is_first=c == first) for c in [*ahead, campaign]]
-        *before, own = works
-        found = foresee(self.state, before, own, pace=pace_now())
+        *before, last = works
+        found = foresee(self.state, before, last, pace=pace_now())
         return replace(
             found,
             condition=self._condition(campaign),
@@ -115,25 +112,7 @@ def _read_line(line_id: int, now: datetime) -> _Line:
         answers=_read_answers(line_id),
     )
     is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
-    return _Line(state, is_held, _waiting_on(line_id))
-
-
-def _waiting_on(line_id: int) -> list[Campaign]:
-    """What waits on a line, in the order in which it is served.
-
-    By the index on line, status and what waits.
-    """
-    running = Campaign.objects.filter(
-        line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
-    )
-    return list(running.order_by("started_at", "id"))
-
-
-def _ahead(campaign: Campaign, waiting: Sequence[Campaign]) -> list[Campaign]:
-    if campaign.started_at is None:
-        return list(waiting)
-    own = (campaign.started_at, campaign.pk)
-    return [c for c in waiting if c.started_at and (c.started_at, c.pk) < own]
+    return _Line(state, is_held, waiting_on(line_id))
 
 
 def _last_delay_ms(campaign: Campaign) -> int:

@@ -23,6 +23,7 @@ from campaigns.models import (
 )
 from campaigns.receipts import Tally
 from campaigns.states import CampaignStatus, MessageStatus
+from campaigns.turns import campaigns_ahead
 from chatapp.models import Line
 
 PAGE = 100
@@ -274,14 +275,7 @@ def _shelved_for(campaign: Campaign) -> Shelved | None:
 def _ahead_of(campaign: Campaign) -> Campaign | None:
     if campaign.status != CampaignStatus.RUNNING or not campaign.waiting:
         return None
-    head = (
-        Campaign.objects.filter(
-            line=campaign.line_id, status=CampaignStatus.RUNNING, waiting__gt=0
-        )
-        .order_by("started_at", "id")
-        .first()
-    )
-    return head if head and head.pk != campaign.pk else None
+    return next(iter(campaigns_ahead(campaign)), None)
 
 
 def _place(page: int, count: int) -> tuple[int, int]:

@@ -9,11 +9,12 @@ from pytest_django import Settings
 from asgi_app.database import in_orm, orm_now
 from campaigns.decisions import retry_failed
 from campaigns.forecast import Condition, Forecast
-from campaigns.forecast_selectors import campaigns_ahead, read_forecast
+from campaigns.forecast_selectors import read_forecast
 from campaigns.models import Campaign, LineClock, Message
 from campaigns.pacing import Delays
 from campaigns.services import pause_campaign, start_campaign
 from campaigns.states import MessageStatus, Pacing
+from campaigns.turns import campaigns_ahead
 from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.desk import Desk
@@ -44,6 +45,16 @@ def test_a_campaign_waits_for_those_that_started_before_it(line: Line) -> None:
     assert seconds_left(second) == pytest.approx(31 * 27.5, abs=2)
     assert seconds_left(draft) == pytest.approx(32 * 27.5, abs=2)
     assert foreseen(draft).condition == Condition.STARTED
+
+
+def test_a_trial_goes_before_campaigns_that_started_earlier(line: Line) -> None:
+    first, trial = lists.running(line, 11), lists.running(line, 1, start=100)
+    Campaign.objects.filter(pk=trial.pk).update(trial_of=lists.draft(line, 1, start=9))
+    for campaign in (first, trial):
+        campaign.refresh_from_db()
+    assert campaigns_ahead(trial) == []
+    assert campaigns_ahead(first) == [trial]
+    assert seconds_left(trial) == pytest.approx(0, abs=2)
 
 
 def test_a_paused_campaign_lets_others_by_and_says_on_what_it_depends(

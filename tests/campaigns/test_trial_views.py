@@ -104,14 +104,15 @@ async def test_a_failed_trial_says_why_and_an_old_text_is_told(
     assert "It carried an earlier text" in said
 
 
-async def test_a_trial_takes_its_turn_and_says_so(site: Site, line: Line) -> None:
+async def test_a_trial_goes_before_campaigns_and_behind_other_trials(
+    site: Site, line: Line
+) -> None:
     await in_orm(lists.running, line, 50)
     draft = await in_orm(lists.draft, line, 3, start=100)
-    said = words(await site.get(path_of(draft, "trial")))
-    assert "The line serves these first: Sale . The test takes its turn" in said
+    assert "serves these first" not in words(await site.get(path_of(draft, "trial")))
     await tried(site, draft)
-    said = words(await site.get(path_of(draft, "confirm")))
-    assert "The line serves these first: Sale . The test leaves about" in said
+    said = words(await site.get(path_of(draft, "trial")))
+    assert "The line serves these first: Test of Sale . The test takes its turn" in said
 
 
 async def test_each_operator_finds_the_phone_of_the_last_time(
