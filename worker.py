@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from asgi_app.redis import open_redis
 from asgi_app.resources import Resources, open_resources
+from campaigns.heartbeat import Heartbeat
 from campaigns.jobs import (
     count_books,
     deliver,
@@ -79,13 +80,25 @@ async def main() -> None:
 
 
 async def serve(resources: Resources) -> None:
-    """Works until told to stop; comes back by itself when Redis does."""
+    """Works until told to stop, and says that it is there."""
+    heartbeat = Heartbeat(resources.worker_name)
+    beating = asyncio.create_task(heartbeat.keep_beating())
+    try:
+        await _keep_working(resources, heartbeat)
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await heartbeat.stop()
+
+
+async def _keep_working(resources: Resources, heartbeat: Heartbeat) -> None:
+    """Comes back by itself when Redis does."""
     backoff_s = BACKOFF_LEAST_S
     while not resources.stopping.is_set():
         try:
             await resources.redis.ping()
             backoff_s = BACKOFF_LEAST_S
-            await _work(resources)
+            await _work(resources, heartbeat)
         except (RedisError, OSError) as error:
             logger.warning("Redis is away (%s), looking again", error)
         with contextlib.suppress(TimeoutError):
@@ -94,12 +107,12 @@ async def serve(resources: Resources) -> None:
         backoff_s = min(backoff_s * 2, BACKOFF_MOST_S)
 
 
-async def _work(resources: Resources) -> None:
+async def _work(resources: Resources, heartbeat: Heartbeat) -> None:
     """Runs one worker of arq's until it is told to stop or loses Redis."""
     worker: Worker = create_worker(
         WorkerSettings,  # type: ignore[arg-type]
         redis_pool=open_redis(),
-        ctx={"resources": resources},
+        ctx={"resources": resources, "heartbeat": heartbeat},
     )
     stopper = asyncio.create_task(_stop(worker, resources.stopping))
     try:

@@ -6,7 +6,30 @@ import logging
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from django.conf import settings
+
 MASK = "•••"
+
+
+class Masking:
+    """Replaces secrets in texts."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        written = {form for secret in secrets for form in (secret, quote(secret, ""))}
+        # Fewer characters would turn up by chance, and mask what is no secret.
+        self._secrets = sorted(
+            (form for form in written if len(form) >= 4), key=len, reverse=True
+        )
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+
+def masked(text: str) -> str:
+    """A text without the secrets that the log masks, for what is kept elsewhere."""
+    return Masking(settings.MASKED_SECRETS)(text)
 
 
 class LineFormatter(logging.Formatter):
@@ -19,16 +42,10 @@ class LineFormatter(logging.Formatter):
         super().__init__(
             "%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S%z"
         )
-        written = {form for secret in secrets for form in (secret, quote(secret, ""))}
-        # Fewer characters would turn up by chance, and mask what is no secret.
-        self._secrets = sorted(
-            (form for form in written if len(form) >= 4), key=len, reverse=True
-        )
+        self._mask = Masking(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
+        text = self._mask(super().format(record))
         first, *more = text.split("\n")
         return "\n".join([_printable(first), *(f"    {_printable(m)}" for m in more)])
 

@@ -51,6 +51,8 @@ class Resources:
     troubles: Troubles
     delays: Delays
     stopping: asyncio.Event
+    # By which the history of messages and its heartbeat know this process.
+    worker_name: str
 
     async def keep_connected(self) -> None:
         """Keeps the account's tokens alive and its lines known."""
@@ -96,7 +98,8 @@ async def open_resources() -> AsyncIterator[Resources]:
         )
         source = random.SystemRandom()
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
-        ledger = Ledger(door, worker=f"{socket.gethostname()}:{os.getpid()}"[:64])
+        worker_name = f"{socket.gethostname()}:{os.getpid()}"[:64]
+        ledger = Ledger(door, worker=worker_name)
         refused = Spool(settings.SPOOL_DIR / "refused")
         intake = Intake(ledger, _open_spool(), refused=refused)
         stack.push_async_callback(intake.close)
@@ -123,6 +126,7 @@ async def open_resources() -> AsyncIterator[Resources]:
             troubles=troubles,
             delays=delays,
             stopping=stopping,
+            worker_name=worker_name,
         )
 
 

@@ -140,22 +140,24 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
+# Wherever an error may quote them: in the log, and in what the queue page shows.
+MASKED_SECRETS = [
+    SECRET_KEY,
+    *SECRET_KEY_FALLBACKS,
+    *BASIC_AUTH_USERS.values(),
+    *WEBHOOK_SECRET,
+    CHATAPP_PASSWORD,
+    str(_database.get("PASSWORD", "")),
+    unquote(urlsplit(REDIS_URL).password or ""),
+    urlsplit(SENTRY_DSN).username or "",
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
             "()": "asgi_app.logs.LineFormatter",
-            "secrets": [
-                SECRET_KEY,
-                *SECRET_KEY_FALLBACKS,
-                *BASIC_AUTH_USERS.values(),
-                *WEBHOOK_SECRET,
-                CHATAPP_PASSWORD,
-                str(_database.get("PASSWORD", "")),
-                unquote(urlsplit(REDIS_URL).password or ""),
-                urlsplit(SENTRY_DSN).username or "",
-            ],
+            "secrets": MASKED_SECRETS,
         }
     },
     "handlers": {

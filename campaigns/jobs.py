@@ -18,6 +18,8 @@ from redis.exceptions import RedisError
 
 from asgi_app.database import DatabaseAway, DatabaseError, in_orm
 from campaigns.books import keep_books
+from campaigns.failures import keep_failure
+from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
 from campaigns.sending import Sending
 from campaigns.settling import Settling
@@ -98,13 +100,30 @@ def _waits_for_the_database(job: Callable[..., Awaitable[None]]) -> WorkerCorout
     @wraps(job)
     async def waiting(ctx: Ctx, *args: Any) -> None:
         try:
-            await job(ctx, *args)
+            await _told(job, ctx, *args)
         except DatabaseAway as error:
             logger.warning("%s: the database is away: %s", job.__name__, error)
         except DatabaseError:
             logger.exception("%s: the database refused a statement", job.__name__)
 
     return cast(WorkerCoroutine, waiting)
+
+
+async def _told(job: Callable[..., Awaitable[None]], ctx: Ctx, *args: Any) -> None:
+    """Runs a job, counts it for the queue page, and keeps the error that ended it."""
+    heartbeat: Heartbeat | None = ctx.get("heartbeat")
+    try:
+        await job(ctx, *args)
+    except DatabaseAway:
+        raise
+    except Exception as error:
+        worker = heartbeat.name if heartbeat else ""
+        await keep_failure(job.__name__, args, worker=worker, error=error)
+        if heartbeat:
+            heartbeat.ended(job.__name__, failed=True)
+        raise
+    if heartbeat:
+        heartbeat.ended(job.__name__, failed=False)
 
 
 @_waits_for_the_database

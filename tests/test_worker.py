@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import socket
 
 import pytest
 from arq.worker import Worker
@@ -11,6 +13,8 @@ import worker
 from asgi_app.database import in_orm
 from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
+from campaigns import heartbeat
+from campaigns.models import WorkerBeat
 from chatapp.models import Line
 from chatapp.sandbox.licences import GR_LICENCE_ID
 from chatapp.sandbox.testing import SandboxServer
@@ -40,6 +44,39 @@ def test_every_setting_is_one_that_arq_reads() -> None:
     ours = {n for n in vars(worker.WorkerSettings) if not n.startswith("__")}
     assert ours <= known
     assert {"functions", "cron_jobs", "job_serializer", "keep_result"} <= ours
+
+
+async def test_it_is_on_the_list_of_workers_until_it_stops(
+    campaign_line: Line, sandbox: SandboxServer
+) -> None:
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+
+        async def is_there() -> bool:
+            return await in_orm(WorkerBeat.objects.exists)
+
+        await eventually(is_there)
+        beat = await in_orm(WorkerBeat.objects.get)
+        assert beat.name == f"{socket.gethostname()}:{os.getpid()}"
+        resources.stopping.set()
+        await working
+    assert not await in_orm(WorkerBeat.objects.exists)
+
+
+async def test_its_beats_tell_of_its_jobs(
+    campaign_line: Line, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT_EVERY_S", 0.1)
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+
+        async def are_told() -> bool:
+            beat = await in_orm(WorkerBeat.objects.first)
+            return beat is not None and "sweep" in beat.jobs
+
+        await eventually(are_told)
+        resources.stopping.set()
+        await working
 
 
 async def test_it_sends_a_campaign_from_the_start_to_the_end(

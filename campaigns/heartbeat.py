@@ -1,0 +1,102 @@
+"""What a worker process says of itself, so that a page can tell whether it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from django.db import Error, transaction
+
+from asgi_app.database import in_orm, orm_now
+from campaigns.models import WorkerBeat
+from chatapp.calls import boottime
+
+logger = logging.getLogger(__name__)
+
+BEAT_EVERY_S = 10.0
+# Three beats missed: a worker that was silent for so long counts as gone.
+ALIVE_FOR = timedelta(seconds=30)
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+class JobTally(TypedDict):
+    """What `WorkerBeat.jobs` holds by the name of a job."""
+
+    ended: int
+    failed: int
+    last_at: str
+
+
+@dataclass
+class _Runs:
+    """Jobs of one name; `last` is on the clock of `boottime`."""
+
+    ended: int = 0
+    failed: int = 0
+    last: float = 0.0
+
+
+class Heartbeat:
+    """The beat of one worker process, written in the database's own time."""
+
+    def __init__(self, name: str) -> None:
+        """`name` is the one by which the history of messages knows this worker."""
+        self.name = name
+        self._began = boottime()
+        self._is_known = False
+        self._runs: dict[str, _Runs] = {}
+
+    def ended(self, job: str, *, failed: bool) -> None:
+        """Counts a job; the next beat tells of it."""
+        runs = self._runs.setdefault(job, _Runs())
+        runs.ended += 1
+        runs.failed += failed
+        runs.last = boottime()
+
+    async def keep_beating(self) -> None:
+        """Beats for ever, also while Redis is away; a lost beat harms nothing."""
+        while True:
+            try:
+                await self.beat()
+            except Error as error:
+                logger.warning("the heartbeat was not written: %s", error)
+            await asyncio.sleep(BEAT_EVERY_S)
+
+    async def beat(self) -> None:
+        """Writes one beat; raises the ORM's Error while the database is away."""
+        await in_orm(self._write, boottime())
+
+    async def stop(self) -> None:
+        """Takes the worker off the list: it stopped in order."""
+        with contextlib.suppress(Error):
+            await in_orm(WorkerBeat.objects.filter(name=self.name).delete)
+
+    def _write(self, at: float) -> None:
+        with transaction.atomic():
+            now = orm_now()
+            tallies = {job: _tally(runs, at, now) for job, runs in self._runs.items()}
+            beat = {"beat_at": now, "jobs": tallies}
+            known = WorkerBeat.objects.filter(name=self.name)
+            # A container that starts again has the name and the pid that it had.
+            if not (self._is_known and known.update(**beat)):
+                started_at = now - timedelta(seconds=at - self._began)
+                WorkerBeat.objects.update_or_create(
+                    name=self.name, defaults={**beat, "started_at": started_at}
+                )
+            # By the index worker_beat.
+            long_ago = now - FORGOTTEN_AFTER
+            WorkerBeat.objects.filter(beat_at__lt=long_ago).delete()
+        self._is_known = True
+
+
+def _tally(runs: _Runs, at: float, now: datetime) -> JobTally:
+    last_at = now - timedelta(seconds=at - runs.last)
+    return {
+        "ended": runs.ended,
+        "failed": runs.failed,
+        "last_at": last_at.isoformat(),
+    }
