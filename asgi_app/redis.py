@@ -7,6 +7,8 @@ from django.conf import settings
 from redis.asyncio import ConnectionPool
 from redis.asyncio.sentinel import Sentinel
 
+from asgi_app.env import SettingError
+from asgi_app.valkey import kept_address
 from asgi_app.values import read_sentinel
 from campaigns.jobs import deserialize, serialize
 
@@ -14,7 +16,11 @@ TIMEOUTS_S = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0}
 
 
 def open_redis() -> ArqRedis:
-    """Opens the Redis of the settings; nothing is connected before the first use."""
+    """Opens the Redis of the settings; nothing is connected before the first use.
+
+    Without any it is the private one of `make run`; raises SettingError where none was
+    ever started.
+    """
     if settings.REDIS_SENTINEL:
         hosts, master = read_sentinel(settings.REDIS_SENTINEL)
         sentinel = Sentinel(  # type: ignore[no-untyped-call]
@@ -22,7 +28,10 @@ def open_redis() -> ArqRedis:
         )
         queue: ArqRedis = sentinel.master_for(master, redis_class=ArqRedis)
     else:
-        queue = ArqRedis(ConnectionPool.from_url(settings.REDIS_URL, **TIMEOUTS_S))
+        address = settings.REDIS_URL or kept_address(settings.VAR_DIR / "valkey")
+        if not address:
+            raise SettingError("REDIS_URL", "not set, and `make run` has started none")
+        queue = ArqRedis(ConnectionPool.from_url(address, **TIMEOUTS_S))
     queue.job_serializer = serialize
     queue.job_deserializer = deserialize
     return queue

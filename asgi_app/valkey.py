@@ -37,6 +37,19 @@ loglevel warning
 """
 
 
+def kept_address(folder: Path) -> str:
+    """The address of the server that was started last in a folder; empty without one.
+
+    For a command beside `make run`, which alone hands it to its processes.
+    """
+    try:
+        config = (folder / "valkey.conf").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    said = dict(line.split(" ", 1) for line in config.splitlines() if " " in line)
+    return f"redis://:{said['requirepass']}@127.0.0.1:{said['port']}/0"
+
+
 class ValkeyError(RuntimeError):
     """The private Valkey did not start; the text says why in one line."""
 

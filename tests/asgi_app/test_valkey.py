@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import redis
+from pytest_django import Settings
 from redis.asyncio import Redis as AsyncRedis
 
 from asgi_app import valkey
+from asgi_app.env import SettingError
+from asgi_app.redis import open_redis
 from asgi_app.valkey import PrivateValkey, ValkeyError, private_valkey
 
 
@@ -48,6 +51,22 @@ def test_its_password_is_in_a_file_that_only_the_owner_reads(
     if command.exists():
         password = server.url.partition("@")[0].rpartition(":")[2]
         assert password not in command.read_text()
+
+
+async def test_a_command_beside_it_finds_it_by_its_folder(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.VAR_DIR, settings.REDIS_URL = tmp_path, ""
+    with pytest.raises(SettingError, match="REDIS_URL"):
+        open_redis()
+    private = PrivateValkey(tmp_path / "valkey")
+    private.start()
+    try:
+        client = open_redis()
+        assert await client.ping()
+        await client.aclose(close_connection_pool=True)
+    finally:
+        private.stop()
 
 
 def test_a_restart_keeps_the_address_and_forgets_the_data(
