@@ -24,6 +24,7 @@ from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
 from campaigns.pacing import Delays
+from campaigns.queue_report import QueueWatch
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from campaigns.spool import Spool, SpoolUnwritable
@@ -51,7 +52,8 @@ class Resources:
     troubles: Troubles
     delays: Delays
     stopping: asyncio.Event
-    # By which the history of messages and its heartbeat know this process.
+    queue: QueueWatch
+    # By which the history of messages and the queue page know this process.
     worker_name: str
 
     async def keep_connected(self) -> None:
@@ -126,6 +128,7 @@ async def open_resources() -> AsyncIterator[Resources]:
             troubles=troubles,
             delays=delays,
             stopping=stopping,
+            queue=QueueWatch(redis),
             worker_name=worker_name,
         )
 

@@ -1,8 +1,9 @@
-"""The web server: `python -m asgi_app.web [--host …] [--port …]`."""
+"""The web server: `python -m asgi_app.web [--host …] [--port …] [--queue]`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 
 import uvicorn
 
@@ -18,7 +19,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m asgi_app.web")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--queue", action="store_true", help="the queue page at /, the rest at /desk/"
+    )
     arguments = parser.parse_args()
+    if arguments.queue:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "asgi_app.queue_settings"
     uvicorn.run(
         "asgi_app.asgi:application",
         host=arguments.host,

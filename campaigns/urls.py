@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns import assets, confirm_views, decision_views, views
+from campaigns import assets, confirm_views, decision_views, queue_views, views
 
 app_name = "campaigns"
 urlpatterns = [
@@ -30,5 +30,6 @@ urlpatterns = [
         name="decide",
     ),
     path("lines/<int:line_id>/release/", decision_views.release, name="release"),
+    path("queue/", queue_views.queue, name="queue"),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
 ]

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import socket
+from datetime import timedelta
 
 import pytest
 from arq.worker import Worker
@@ -15,6 +16,7 @@ from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
 from campaigns import heartbeat
 from campaigns.models import WorkerBeat
+from campaigns.queue_wording import CRONS
 from chatapp.models import Line
 from chatapp.sandbox.licences import GR_LICENCE_ID
 from chatapp.sandbox.testing import SandboxServer
@@ -44,6 +46,16 @@ def test_every_setting_is_one_that_arq_reads() -> None:
     ours = {n for n in vars(worker.WorkerSettings) if not n.startswith("__")}
     assert ours <= known
     assert {"functions", "cron_jobs", "job_serializer", "keep_result"} <= ours
+
+
+def test_the_queue_page_knows_what_the_worker_does_by_itself() -> None:
+    every = {name: lasting for name, (_, lasting) in CRONS.items()}
+    assert every == {
+        cron.name.removeprefix("cron:"): timedelta(
+            seconds=60 / (len(cron.second) if isinstance(cron.second, set) else 1)
+        )
+        for cron in worker.WorkerSettings.cron_jobs
+    }
 
 
 async def test_it_is_on_the_list_of_workers_until_it_stops(

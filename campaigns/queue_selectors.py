@@ -1,0 +1,211 @@
+"""What the queue page reads from the database, each with a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.utils.dateparse import parse_datetime
+
+from asgi_app.database import orm_now
+from campaigns.heartbeat import ALIVE_FOR
+from campaigns.models import (
+    Campaign,
+    FailedJob,
+    LineClock,
+    Message,
+    ShelvedStatus,
+    WorkerBeat,
+)
+from campaigns.states import CampaignStatus, MessageStatus
+from chatapp.models import Line
+
+WORKERS_SHOWN = 50
+LINES_SHOWN = 50
+FAILURES_SHOWN = 20
+# Beyond this it is said to be more; counting on would take as long as there is.
+COUNTED = 10_000
+CAMPAIGNS_LOOKED_AT = 1_000
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """A worker, and whether it was heard of lately."""
+
+    name: str
+    started_at: datetime
+    beat_at: datetime
+    silent_for: timedelta
+    ended: int
+    failed: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.silent_for < ALIVE_FOR
+
+
+@dataclass(frozen=True)
+class WaitingLine:
+    """A line that has something to send and is not stopped; `late` may be zero."""
+
+    line: Line
+    campaign: Campaign | None
+    next_at: datetime
+    late: timedelta
+    held_code: str
+    held_reason: str
+
+
+@dataclass(frozen=True)
+class BoundedCount:
+    """A count up to `COUNTED`, and the oldest of what it counts."""
+
+    count: int
+    oldest_at: datetime | None
+
+    @property
+    def is_more(self) -> bool:
+        return self.count > COUNTED
+
+    @property
+    def shown(self) -> int:
+        return min(self.count, COUNTED)
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """The database at `now`, by its own clock.
+
+    `last_run_at` is by the name of the job, `lines` by the line's id; of claims under
+    way `overdue_claims` are past their deadline.
+    """
+
+    now: datetime
+    alive: int
+    workers: Sequence[WorkerRow]
+    waiting_lines: Sequence[WaitingLine]
+    waiting_line_count: int
+    stopped_line_count: int
+    claims: int
+    overdue_claims: int
+    shelf: BoundedCount
+    failures: Sequence[FailedJob]
+    failure_count: int
+    last_run_at: Mapping[str, datetime]
+    lines: Mapping[int, Line]
+
+    @property
+    def late(self) -> timedelta:
+        """How long the message that should have left first has been due."""
+        return self.waiting_lines[0].late if self.waiting_lines else timedelta()
+
+    @property
+    def last_seen(self) -> WorkerRow | None:
+        return self.workers[0] if self.workers else None
+
+
+def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
+    """Reads all of it, with the lines of these ids; raises the ORM's Error."""
+    now = orm_now()
+    beats = list(WorkerBeat.objects.order_by("-beat_at")[:WORKERS_SHOWN])
+    # By the index worker_beat.
+    alive = WorkerBeat.objects.filter(beat_at__gt=now - ALIVE_FOR).count()
+    waiting = _waiting_clocks()
+    going = waiting.filter(stopped_at=None)
+    clocks = list(going.order_by("next_at")[:LINES_SHOWN])
+    heads = _heads([clock.line_id for clock in clocks])
+    claims, overdue = _claims(now)
+    return DatabaseFacts(
+        now=now,
+        alive=alive,
+        workers=[_worker(beat, now) for beat in beats],
+        waiting_lines=[
+            WaitingLine(
+                line=clock.line,
+                campaign=heads.get(clock.line_id),
+                next_at=clock.next_at,
+                late=max(now - clock.next_at, timedelta()),
+                held_code=clock.held_code,
+                held_reason=clock.held_reason,
+            )
+            for clock in clocks
+        ],
+        waiting_line_count=going.count(),
+        stopped_line_count=waiting.filter(stopped_at__isnull=False).count(),
+        claims=claims,
+        overdue_claims=overdue,
+        shelf=_shelf(),
+        failures=list(FailedJob.objects.order_by("-pk")[:FAILURES_SHOWN]),
+        failure_count=FailedJob.objects.count(),
+        last_run_at=_last_runs(beats),
+        lines=Line.objects.in_bulk(line_ids),
+    )
+
+
+def _waiting_clocks() -> QuerySet[LineClock]:
+    """Clocks of lines with something to send.
+
+    There are few lines; of each the index campaign_head finds the campaigns.
+    """
+    has_some = Exists(_running_of(OuterRef("line")))
+    return LineClock.objects.filter(has_some).select_related("line")
+
+
+def _heads(line_ids: Sequence[int]) -> dict[int, Campaign]:
+    """By the line's id the campaign whose turn it is there."""
+    head = _running_of(OuterRef("pk")).order_by("started_at", "pk").values("pk")[:1]
+    lines = Line.objects.filter(pk__in=line_ids).annotate(head_id=Subquery(head))
+    by_line = dict(lines.values_list("pk", "head_id"))
+    campaigns = Campaign.objects.in_bulk([pk for pk in by_line.values() if pk])
+    return {line: campaigns[pk] for line, pk in by_line.items() if pk in campaigns}
+
+
+def _running_of(line: OuterRef) -> QuerySet[Campaign]:
+    return Campaign.objects.filter(
+        line=line, status=CampaignStatus.RUNNING, waiting__gt=0
+    )
+
+
+def _claims(now: datetime) -> tuple[int, int]:
+    """Claims under way, and how many of them are past their deadline."""
+    # By the index campaign_claimed; claims are as few as requests under way.
+    open_ones = Campaign.objects.filter(claimed__gt=0).order_by("claimed")
+    under_way = dict(open_ones.values_list("pk", "claimed")[:CAMPAIGNS_LOOKED_AT])
+    if not under_way:
+        return 0, 0
+    # By the index message_due.
+    overdue = Message.objects.filter(
+        campaign__in=under_way, status=MessageStatus.CLAIMED, claim_deadline__lt=now
+    )
+    return sum(under_way.values()), overdue.count()
+
+
+def _shelf() -> BoundedCount:
+    # By the index shelf_by_age.
+    shelf = ShelvedStatus.objects.filter(is_not_ours=False).order_by("arrived_at")
+    oldest = shelf.values_list("arrived_at", flat=True).first()
+    return BoundedCount(shelf[: COUNTED + 1].count(), oldest)
+
+
+def _worker(beat: WorkerBeat, now: datetime) -> WorkerRow:
+    return WorkerRow(
+        name=beat.name,
+        started_at=beat.started_at,
+        beat_at=beat.beat_at,
+        silent_for=max(now - beat.beat_at, timedelta()),
+        ended=sum(tally["ended"] for tally in beat.jobs.values()),
+        failed=sum(tally["failed"] for tally in beat.jobs.values()),
+    )
+
+
+def _last_runs(beats: Sequence[WorkerBeat]) -> dict[str, datetime]:
+    """When each job ended last, on whichever worker."""
+    found: dict[str, datetime] = {}
+    for beat in beats:
+        for job, tally in beat.jobs.items():
+            at = parse_datetime(tally["last_at"])
+            if at is not None and (job not in found or at > found[job]):
+                found[job] = at
+    return found

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+from redis.asyncio import Redis
+
+from asgi_app.database import in_orm, orm_now
+from campaigns import queue_report, queue_selectors
+from campaigns.ledger import Ledger
+from campaigns.models import FailedJob, LineClock, ShelvedStatus, WorkerBeat
+from campaigns.queue_selectors import DatabaseFacts, read_facts
+from campaigns.spool import Spool
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.browser import Site, open_site, words
+
+PAGE = "/queue/"
+NOWHERE = "redis://127.0.0.1:9/0"
+
+
+async def seen(ago_s: float = 0, name: str = "host:1", **columns: Any) -> WorkerBeat:
+    now = await in_orm(orm_now)
+    return await in_orm(
+        WorkerBeat.objects.create,
+        name=name,
+        started_at=now - timedelta(hours=1),
+        beat_at=now - timedelta(seconds=ago_s),
+        **columns,
+    )
+
+
+async def line_due(line: Line, late_s: float) -> None:
+    at = await in_orm(orm_now) - timedelta(seconds=late_s)
+    await in_orm(LineClock.objects.filter(line=line).update, next_at=at)
+
+
+async def ring(redis: Redis, line_id: int, after_s: float, name: str = "1") -> str:
+    job = f"deliver:{line_id}:{name}"
+    await redis.zadd("arq:queue", {job: (time.time() + after_s) * 1000})
+    await redis.set(f"arq:job:{job}", json.dumps({"f": "deliver", "a": [line_id]}))
+    return job
+
+
+async def test_an_outsider_is_asked_who_he_is(site: Site) -> None:
+    answer = await site.http.get(PAGE, auth=("anna", "wrong"))
+    assert answer.status_code == 401
+
+
+async def test_with_a_worker_and_nothing_to_do_it_says_so(site: Site) -> None:
+    await seen()
+    answer = await site.get(PAGE)
+    said = words(answer)
+    assert "Nothing waits. The worker is there." in said
+    assert "The queue is empty." in said
+    assert "No line has anything to send." in said
+    assert "No job has failed." in said
+    assert answer.headers["Refresh"] == "5"
+    assert "Refresh" not in (await site.get(f"{PAGE}?reload=off")).headers
+
+
+async def test_without_any_worker_it_says_that_nothing_leaves(site: Site) -> None:
+    assert "No worker is there: nothing leaves" in words(await site.get(PAGE))
+
+
+async def test_a_silent_worker_is_not_alive(site: Site) -> None:
+    await seen(ago_s=40)
+    said = words(await site.get(PAGE))
+    assert "No worker has been seen for 40 s" in said
+    assert "silent" in said
+    assert "0 workers alive" in said
+
+
+async def test_a_worker_tells_how_many_jobs_it_did_and_when(site: Site) -> None:
+    at = (await in_orm(orm_now) - timedelta(minutes=5)).isoformat()
+    tally = {"ended": 1200, "failed": 2, "last_at": at}
+    await seen(jobs={"sweep": tally})
+    said = words(await site.get(PAGE))
+    assert "1,200 ended" in said and "2 with an error" in said
+    assert "5 min ago, late" in said
+
+
+async def test_a_doorbell_is_told_in_words_with_a_link(
+    site: Site, redis: Redis, line: Line
+) -> None:
+    await seen()
+    campaign = await in_orm(lists.running, line, 2)
+    await line_due(line, -30)
+    await ring(redis, line.pk, 30)
+    answer = await site.get(PAGE)
+    said = words(answer)
+    assert f"look at line {line.pk} – Shop" in said
+    assert "Everything is on time. The worker is there." in said
+    assert "1 job deferred" in said
+    assert answer.text.count(f'href="/campaigns/{campaign.pk}/"') == 2
+
+
+async def test_a_doorbell_of_a_line_that_is_gone(site: Site, redis: Redis) -> None:
+    await ring(redis, 999, 30)
+    await ring(redis, 10**30, 30)
+    assert "look at line 999" in words(await site.get(PAGE))
+
+
+async def test_running_and_waiting_jobs_are_told_apart(
+    site: Site, redis: Redis, line: Line
+) -> None:
+    await seen()
+    job = await ring(redis, line.pk, -5, "a")
+    await redis.set(f"arq:in-progress:{job}", b"1")
+    await ring(redis, line.pk, -45, "b")
+    said = words(await site.get(PAGE))
+    assert "1 job running" in said and "1 job waiting" in said
+    assert "The clock runs 45 s late" in said or "The clock runs 46 s late" in said
+
+
+async def test_an_overdue_line_is_named_with_how_late_it_is(
+    site: Site, line: Line
+) -> None:
+    await seen()
+    await in_orm(lists.running, line, 2)
+    await line_due(line, 180)
+    said = words(await site.get(PAGE))
+    assert "The clock runs 3 min late" in said
+    assert "3 min late" in said.partition("Lines with something to send")[2]
+
+
+async def test_a_stopped_line_does_not_make_the_clock_late(
+    site: Site, line: Line
+) -> None:
+    await seen()
+    await in_orm(lists.running, line, 2)
+    await line_due(line, 180)
+    now = await in_orm(orm_now)
+    await in_orm(LineClock.objects.filter(line=line).update, stopped_at=now)
+    said = words(await site.get(PAGE))
+    assert "Everything is on time" in said
+    assert "1 with something to send (see above)" in said
+
+
+async def test_claims_past_their_deadline_are_counted(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    await seen()
+    await in_orm(lists.running, line, 3)
+    state = await ledger.look(line.pk)
+    assert state is not None
+    await ledger.claim(state, await ledger.find_due(state, 1), for_s=-1)
+    facts = await in_orm(read_facts, [])
+    assert (facts.claims, facts.overdue_claims) == (1, 1)
+    assert "1 of them past its deadline" in words(await site.get(PAGE))
+
+
+async def test_the_shelf_is_counted_up_to_a_bound(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_selectors, "COUNTED", 2)
+    now = await in_orm(orm_now)
+    for number in range(4):
+        await in_orm(
+            ShelvedStatus.objects.create,
+            digest=str(number),
+            message_id="m",
+            tracking="t",
+            kind="sent",
+            arrived_at=now,
+        )
+    assert "more than 2, the oldest since" in words(await site.get(PAGE))
+
+
+async def test_spooled_callbacks_are_counted(site: Site, settings: Settings) -> None:
+    spool = Spool(settings.SPOOL_DIR)
+    spool.append(b"{}")
+    said = words(await site.get(PAGE))
+    spool.close()
+    assert "1 callback waits on this computer's disk" in said
+
+
+async def test_a_failed_job_is_shown_with_its_error(site: Site) -> None:
+    now = await in_orm(orm_now)
+    error = "ValueError: <b>wrong</b>\nTraceback …"
+    await in_orm(
+        FailedJob.objects.create, at=now, job="deliver(7)", worker="w", error=error
+    )
+    page = (await site.get(PAGE)).text
+    assert "ValueError: &lt;b&gt;wrong&lt;/b&gt;" in page
+    assert "1 job failed" in words(await site.get(PAGE))
+
+
+async def test_a_page_of_a_huge_queue_is_short(site: Site, redis: Redis) -> None:
+    now_ms = time.time() * 1000
+    jobs = {f"deliver:{n}:1": now_ms + 60_000 + n for n in range(5000)}
+    await redis.zadd("arq:queue", jobs)
+    answer = await site.get(PAGE)
+    assert "5,000 jobs deferred" in words(answer)
+    assert "The first 50 of 5,000." in words(answer)
+    assert len(answer.content) < 100_000
+
+
+@pytest.fixture
+async def without_redis(
+    transactional_db: None, settings: Settings
+) -> AsyncIterator[Site]:
+    settings.REDIS_URL = NOWHERE
+    async with open_site() as site:
+        yield site
+
+
+async def test_while_redis_is_away_it_says_so_and_shows_the_rest(
+    without_redis: Site, line: Line
+) -> None:
+    await seen()
+    await in_orm(lists.running, line, 2)
+    answer = await without_redis.get(PAGE)
+    said = words(answer)
+    assert answer.status_code == 200
+    assert "Redis does not answer: nothing new leaves now." in said
+    assert "1 worker alive" in said
+    assert "Shop" in said
+
+
+async def test_a_redis_that_hangs_holds_no_page(
+    transactional_db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_report, "REDIS_LIMIT_S", 0.1)
+
+    async def silent(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while await reader.read(1024):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
+    async with open_site() as site:
+        before = time.monotonic()
+        said = words(await site.get(PAGE))
+        # The sign-in asks Redis too, and gives up after a second.
+        assert time.monotonic() - before < 3
+    server.close()
+    await server.wait_closed()
+    assert "Redis does not answer" in said
+
+
+async def test_while_the_database_is_away_it_says_so_and_shows_the_rest(
+    site: Site, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(line_ids: Sequence[int]) -> DatabaseFacts:
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(queue_report, "read_facts", away)
+    await ring(redis, 7, 30)
+    answer = await site.get(PAGE)
+    said = words(answer)
+    assert answer.status_code == 200
+    assert "The database does not answer" in said
+    assert "look at line 7" in said
+
+
+async def test_an_error_of_the_page_is_not_taken_for_the_database(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(line_ids: Sequence[int]) -> DatabaseFacts:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(queue_report, "read_facts", broken)
+    assert (await site.get(PAGE)).status_code == 500
+
+
+async def test_while_both_are_away_it_says_so(
+    without_redis: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(line_ids: Sequence[int]) -> DatabaseFacts:
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(queue_report, "read_facts", away)
+    said = words(await without_redis.get(PAGE))
+    assert "Neither the database nor Redis answers" in said
+
+
+async def test_a_database_that_hangs_is_asked_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_report, "DATABASE_LIMIT_S", 0.1)
+    asked, goes_on = [], threading.Event()
+
+    def hanging(line_ids: Sequence[int]) -> DatabaseFacts:
+        asked.append(line_ids)
+        goes_on.wait(10)
+        return read_facts(line_ids)
+
+    monkeypatch.setattr(queue_report, "read_facts", hanging)
+    for _ in range(3):
+        assert "The database does not answer" in words(await site.get(PAGE))
+    assert len(asked) == 1
+    monkeypatch.setattr(queue_report, "DATABASE_LIMIT_S", 5)
+    goes_on.set()
+    assert "No worker is there" in words(await site.get(PAGE))
+    assert len(asked) == 2
+
+
+async def test_pages_at_the_same_time_do_not_take_each_other_for_an_outage(
+    site: Site,
+) -> None:
+    await seen()
+    answers = await asyncio.gather(*(site.get(PAGE) for _ in range(5)))
+    assert all("The worker is there." in words(answer) for answer in answers)
