@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos python
+.PHONY: help run test check chaos messages python
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -35,6 +35,10 @@ check: python ## lint, types, layers, migrations
 	.venv/bin/lint-imports
 	$(PY) manage.py check
 	$(PY) manage.py makemigrations --check --dry-run
+
+messages: python ## bring the Russian catalogue up to date; names what is not translated
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	@$(PY) -m tests.catalogue
 
 python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: PYTHON: there is no $(PYTHON):" \

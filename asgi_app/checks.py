@@ -14,8 +14,9 @@ from django.utils.module_loading import import_string
 Apps = Sequence[AppConfig] | None
 AUTH = "asgi_app.middleware.basic_auth"
 POLICY = "asgi_app.middleware.content_security_policy"
+LANGUAGE = "asgi_app.languages.language"
 # They answer nothing themselves, so they may stand before the door.
-BEFORE_AUTH = {"django.middleware.security.SecurityMiddleware", POLICY}
+BEFORE_AUTH = {"django.middleware.security.SecurityMiddleware", POLICY, LANGUAGE}
 
 
 @register(Tags.async_support)

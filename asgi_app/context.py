@@ -26,6 +26,7 @@ def house(request: HttpRequest) -> dict[str, object]:
             _("embedded Valkey") if settings.REDIS_IS_EMBEDDED else "Redis"
         ),
         "version": _version(),
+        "languages": settings.LANGUAGES,
         "troubles": _troubles(request),
     }
 

@@ -102,6 +102,7 @@ INSTALLED_APPS = ["asgi_app", "chatapp", "campaigns"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "asgi_app.middleware.content_security_policy",
+    "asgi_app.languages.language",
     "asgi_app.middleware.basic_auth",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -124,6 +125,12 @@ TEMPLATES = [
 LANGUAGE_CODE = _read.parsed("LANGUAGE_CODE", _values.language, "en")
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
 USE_I18N = True
+FORMAT_MODULE_PATH = ["asgi_app.formats"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _public.scheme == "https"
 TIME_ZONE = _read.parsed("TIME_ZONE", _values.time_zone, "Europe/Moscow")
 USE_TZ = True
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-from django.utils.dateformat import format as date_format
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
+from asgi_app import moments
 from campaigns.history import EventKind
 from campaigns.pacing import Duration
 from campaigns.recipients import Reason
@@ -67,12 +66,12 @@ ALWAYS_NAMED = frozenset(
 )
 
 CAMPAIGNS: Mapping[str, StrOrPromise] = {
-    CampaignStatus.DRAFT: lazy("draft"),
-    CampaignStatus.RUNNING: lazy("running"),
-    CampaignStatus.PAUSED: lazy("paused"),
-    CampaignStatus.CANCELLED: lazy("cancelled"),
-    SENT_OUT: lazy("sent out"),
-    FINISHED: lazy("finished"),
+    CampaignStatus.DRAFT: pgettext_lazy("campaign", "draft"),
+    CampaignStatus.RUNNING: pgettext_lazy("campaign", "running"),
+    CampaignStatus.PAUSED: pgettext_lazy("campaign", "paused"),
+    CampaignStatus.CANCELLED: pgettext_lazy("campaign", "cancelled"),
+    SENT_OUT: pgettext_lazy("campaign", "sent out"),
+    FINISHED: pgettext_lazy("campaign", "finished"),
 }
 
 PACINGS: Mapping[str, StrOrPromise] = {
@@ -201,8 +200,11 @@ def duration(lasting: Duration) -> str:
 def seconds_between(least_s: float, most_s: float) -> str:
     """The bounds of a random delay: "5–50 s"."""
     if least_s == most_s:
-        return _("%(seconds)g s") % {"seconds": least_s}
-    return _("%(least)g–%(most)g s") % {"least": least_s, "most": most_s}
+        return _("%(seconds)s s") % {"seconds": number_format(f"{least_s:g}")}
+    return _("%(least)s–%(most)s s") % {
+        "least": number_format(f"{least_s:g}"),
+        "most": number_format(f"{most_s:g}"),
+    }
 
 
 def books(campaign: Campaign) -> str:
@@ -211,18 +213,19 @@ def books(campaign: Campaign) -> str:
         return ""
     counts: Mapping[str, int] = campaign.books["counts"]
     terms = [
-        f"{number_format(counts[status], force_grouping=True)} {MESSAGES[status]}"
+        _("%(count)s %(status)s")
+        % {
+            "count": number_format(counts[status], force_grouping=True),
+            "status": MESSAGES[status],
+        }
         for status in LADDER
         if counts.get(status)
     ]
     total = number_format(sum(counts.values()), force_grouping=True)
-    counted_at = timezone.localtime(campaign.books_at)
-    is_of_today = counted_at.date() == timezone.localdate()
-    at = date_format(counted_at, "H:i:s" if is_of_today else "j M, H:i:s")
     said = _("%(total)s = %(terms)s ✓ counted from the rows at %(at)s") % {
         "total": total,
         "terms": " + ".join(terms) or "0",
-        "at": at,
+        "at": moments.in_short(campaign.books_at),
     }
     if repaired := campaign.books.get("repaired"):
         wrong = ", ".join(

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
+from django.utils.translation import gettext_noop as noop
 
 from chatapp.errors import (
     RAW_LIMIT,
@@ -91,7 +92,9 @@ class Calls:
 
         def check_deadline() -> None:
             if deadline is not None and self._clock() >= deadline:
-                raise OutOfTime("out_of_time", "The deadline passed before sending.")
+                raise OutOfTime(
+                    "out_of_time", noop("The deadline passed before sending.")
+                )
 
         started = self._clock()
         try:
@@ -147,7 +150,7 @@ class Calls:
         if pair is None:
             raise Unsure(
                 "odd_answer",
-                "The answer holds no complete pair of tokens.",
+                noop("The answer holds no complete pair of tokens."),
                 status=answer.status,
             )
         return pair
@@ -198,17 +201,17 @@ def _read(response: httpx.Response, secrets: Sequence[str]) -> Any:
         invalid = status == 401 or code == "ApiInvalidTokenError"
         kind = TokenRefused if invalid else Refused
         code = code or ("refused" if good else f"http_{status}")
-        text = text or "ChatApp refused without giving a reason."
+        text = text or noop("ChatApp refused without giving a reason.")
         raise kind(code, text, status=status, raw=raw)
     if not good:
         code = code or f"http_{status}"
-        text = text or f"ChatApp answered with HTTP status {status}."
+        text = text or noop("The HTTP status of the answer is no success.")
         raise Unsure(code, text, status=status, raw=raw)
     if status == 204:
         return None
     if "data" not in envelope and envelope.get("success") is not True:
         code = "not_json" if body is None else "odd_answer"
-        text = "The answer is not what ChatApp promises."
+        text = noop("The answer is not what ChatApp promises.")
         raise Unsure(code, text, status=status, raw=raw)
     return envelope.get("data")
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext_noop as noop
+
 from chatapp.calls import Answer, Calls, boottime
 from chatapp.errors import Unsure
 from chatapp.limiter import Limiter
@@ -66,7 +68,9 @@ class ChatApp:
         answer = await self._requests.ask("GET", path)
         data = mapping(answer.data)
         if not isinstance(data.get("exist"), bool):
-            raise _odd(answer, "The answer does not say whether the phone exists.")
+            raise _odd(
+                answer, noop("The answer does not say whether the phone exists.")
+            )
         return PhoneCheck(exists=data["exist"], chat_id=as_id(data.get("chatId")))
 
     async def send_text(
@@ -99,7 +103,7 @@ class ChatApp:
         data = mapping(answer.data)
         message_id = as_id(data.get("id"))
         if message_id is None or len(message_id) > MESSAGE_ID_LIMIT:
-            raise _odd(answer, "The answer holds no message id.", "no_message_id")
+            raise _odd(answer, noop("The answer holds no message id."), "no_message_id")
         return Accepted(
             message_id=message_id,
             chat_id=as_id(data.get("chatId")) or chat_id,
@@ -150,7 +154,7 @@ def _listed(answer: Answer) -> Any:
     data = answer.data
     is_list = isinstance(data, list) or isinstance(mapping(data).get("items"), list)
     if data is not None and not is_list:
-        raise _odd(answer, "The answer holds no list.")
+        raise _odd(answer, noop("The answer holds no list."))
     return data
 
 

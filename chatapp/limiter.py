@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as noop
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -102,5 +103,5 @@ class Limiter:
         try:
             found: Sequence[int] = await self._script(keys=[self._key], args=args)
         except (RedisError, OSError) as exc:
-            raise RetryLater("limiter_away", "Redis does not answer.") from exc
+            raise RetryLater("limiter_away", noop("Redis does not answer.")) from exc
         return found

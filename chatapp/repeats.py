@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from django.utils.translation import gettext_noop as noop
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -62,7 +63,7 @@ def sleep_unless(stopping: asyncio.Event) -> Callable[[float], Awaitable[None]]:
                 await stopping.wait()
         except TimeoutError:
             return
-        raise RetryLater("stopping", "The worker was told to stop.")
+        raise RetryLater("stopping", noop("The worker was told to stop."))
 
     return sleep
 
@@ -167,7 +168,7 @@ class Requests:
                 method, path, json=json, deadline=deadline, permitted=permitted
             )
         except TokenRefused as exc:
-            text = exc.text or "ChatApp does not accept the token."
+            text = exc.text or noop("ChatApp does not accept the token.")
             raise TokenUnavailable(
                 "token_refused", text, status=exc.status, raw=exc.raw
             ) from exc
@@ -227,7 +228,7 @@ class Requests:
         left_s = tries.deadline - self._clock()
         if left_s < MIN_LEFT_S:
             raise OutOfTime(
-                "out_of_time", "Too little time is left before the deadline."
+                "out_of_time", noop("Too little time is left before the deadline.")
             )
         try:
             return await self._calls.call(
@@ -251,7 +252,7 @@ class Requests:
             if self._clock() + permits.wait_s + MIN_LEFT_S > deadline:
                 raise RetryLater(
                     "no_permit",
-                    "The request limit leaves no room before the deadline.",
+                    noop("The request limit leaves no room before the deadline."),
                     retry_after=permits.wait_s,
                 )
             await self._sleep(permits.wait_s)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.db import Error
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -222,7 +223,9 @@ class _Way:
                     "and the sample waits in the spool."
                 )
             )
-        return _("at %(time)s") % {"time": f"{localtime(last_at):%H:%M:%S}"}
+        return _("at %(time)s") % {
+            "time": date_format(localtime(last_at), "TIME_FORMAT")
+        }
 
     async def _count_now(self) -> tuple[int, datetime | None]:
         try:

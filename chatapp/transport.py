@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import aiohttp
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
+from django.utils.translation import gettext_noop as noop
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 from yarl import URL
@@ -39,20 +40,24 @@ def _named_by_cause() -> Iterator[None]:
     try:
         yield
     except aiohttp.ConnectionTimeoutError as exc:
-        raise httpx.ConnectTimeout("no connection within the time allowed") from exc
+        raise httpx.ConnectTimeout(
+            noop("no connection within the time allowed")
+        ) from exc
     except aiohttp.ClientConnectorError as exc:
         raise httpx.ConnectError(str(exc)) from exc
     except aiohttp.ClientHttpProxyError as exc:
-        raise httpx.ConnectError("the proxy refused to connect") from exc
+        raise httpx.ConnectError(noop("the proxy refused to connect")) from exc
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as exc:
-        raise httpx.UnsupportedProtocol("the address is not an http URL") from exc
+        raise httpx.UnsupportedProtocol(noop("the address is not an http URL")) from exc
     # Their own texts carry the URL, and with it a phone.
     except TimeoutError as exc:
-        raise httpx.ReadTimeout("no answer within the time allowed") from exc
+        raise httpx.ReadTimeout(noop("no answer within the time allowed")) from exc
     except (aiohttp.ClientResponseError, HttpProcessingError) as exc:
-        raise httpx.RemoteProtocolError("the answer is not HTTP") from exc
+        raise httpx.RemoteProtocolError(noop("the answer is not HTTP")) from exc
     except (aiohttp.ClientError, OSError, EOFError) as exc:
-        raise httpx.ReadError("the connection broke before the answer ended") from exc
+        raise httpx.ReadError(
+            noop("the connection broke before the answer ended")
+        ) from exc
 
 
 class _CappedStream(AiohttpResponseStream):

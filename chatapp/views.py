@@ -32,7 +32,7 @@ from chatapp.forms import ConnectForm
 from chatapp.models import Line, why_unusable
 from chatapp.selftest import Hop
 from chatapp.tokens import TokenStore
-from chatapp.words import explain
+from chatapp.words import explain, translated
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -74,12 +74,17 @@ class Trouble:
     text: str = ""
 
     @classmethod
+    def told(cls, code: str, text: str) -> Trouble:
+        text = translated(text)
+        return cls(explain(code, text), code, text)
+
+    @classmethod
     def of(cls, error: ChatAppError) -> Trouble:
-        return cls(explain(error.code, error.text), error.code, error.text)
+        return cls.told(error.code, error.text)
 
     @classmethod
     def of_refusal(cls, refusal: Refusal) -> Trouble:
-        return cls(explain(refusal.code, refusal.text), refusal.code, refusal.text)
+        return cls.told(refusal.code, refusal.text)
 
 
 @require_safe
@@ -174,7 +179,7 @@ async def page(
 def _refusal_of(line: Line) -> Trouble | None:
     """Why ChatApp did not register the line's callback."""
     code, text = line.callback_code, line.callback_text
-    return Trouble(explain(code, text), code, text) if code else None
+    return Trouble.told(code, text) if code else None
 
 
 def back(notice: str) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -97,3 +98,8 @@ def explain(code: str, text: str = "") -> StrOrPromise:
     if code.startswith("http_5"):
         return _LOST
     return text or _("ChatApp refused without giving a reason.")
+
+
+def translated(text: str) -> str:
+    """What came with a code: ours in the page's language, ChatApp's as it is."""
+    return translation.gettext(text) if text else ""

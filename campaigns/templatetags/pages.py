@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from asgi_app import moments
 from campaigns import assets, explanations, wording
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
+from chatapp import words
 
 register = template.Library()
 
@@ -49,19 +50,13 @@ def done(campaign: Campaign) -> int:
 @register.filter
 def moment(at: datetime) -> SafeString:
     """A time to the second, in the zone of the setting TIME_ZONE."""
-    local = timezone.localtime(at)
-    words = f"{date_format(local, 'j M Y')}, {date_format(local, 'H:i:s')}"
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), words)
+    return _time(at, moments.in_full(at))
 
 
 @register.filter
 def clock_time(at: datetime) -> SafeString:
     """The time of day, with the date unless it is today."""
-    local = timezone.localtime(at)
-    shape = "H:i:s" if local.date() == timezone.localdate() else "j M, H:i:s"
-    return format_html(
-        '<time datetime="{}">{}</time>', local.isoformat(), date_format(local, shape)
-    )
+    return _time(at, moments.in_short(at))
 
 
 @register.filter
@@ -94,5 +89,16 @@ def explain(code: str) -> str:
     return explanations.explain(code)
 
 
-def _badge(shape: str, words: str) -> SafeString:
-    return format_html('<span class="badge is-{}">{}</span>', shape, words)
+@register.filter
+def told(reason: str) -> str:
+    """The text that came with a code."""
+    return words.translated(reason)
+
+
+def _time(at: datetime, said: str) -> SafeString:
+    machine = timezone.localtime(at).isoformat()
+    return format_html('<time datetime="{}">{}</time>', machine, said)
+
+
+def _badge(shape: str, said: str) -> SafeString:
+    return format_html('<span class="badge is-{}">{}</span>', shape, said)

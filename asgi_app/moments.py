@@ -1,0 +1,22 @@
+"""Times as pages write them, in their language and in the zone of TIME_ZONE."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+
+def in_full(at: datetime) -> str:
+    """The date with the time to the second."""
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+def in_short(at: datetime) -> str:
+    """The time of day to the second, with the day unless it is today."""
+    local = timezone.localtime(at)
+    time = date_format(local, "TIME_FORMAT")
+    if local.date() == timezone.localdate():
+        return time
+    return f"{date_format(local, 'MONTH_DAY_FORMAT')}, {time}"

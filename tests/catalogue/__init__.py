@@ -1,0 +1,1 @@
+"""The catalogue of translations, and what the source tree says it must hold."""
