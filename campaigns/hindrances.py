@@ -1,0 +1,235 @@
+"""The one reason why nothing is sent now, for pages and commands alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db.models import Max
+
+from asgi_app.database import orm_now
+from campaigns.models import Action, Campaign, LineClock, WorkerBeat
+from campaigns.states import CampaignStatus, Pacing
+from chatapp.models import Account, Line, why_unusable
+
+# A worker is heard of every 10 s; three times in silence, and it is not there.
+SILENT = timedelta(seconds=30)
+# A line this late is not late by chance: the sweep rings it every few seconds.
+LATE = timedelta(seconds=20)
+
+
+class Kind(StrEnum):
+    """What stands in the way, the weightiest first: only one is told."""
+
+    DATABASE_AWAY = "database_away"
+    NOT_STARTED = "not_started"
+    CANCELLED = "cancelled"
+    NOTHING_WAITS = "nothing_waits"
+    PAUSED = "paused"
+    PAUSED_IDLE = "paused_idle"
+    NO_WORKER_YET = "no_worker_yet"
+    NO_WORKER = "no_worker"
+    ACCOUNT_REFUSED = "account_refused"
+    LINE_UNUSABLE = "line_unusable"
+    LINE_STOPPED = "line_stopped"
+    LINE_BUSY = "line_busy"
+    HELD_BACK = "held_back"
+    LATE = "late"
+
+
+# Orders and ends, which need nobody's attention.
+CALM = frozenset(
+    {
+        Kind.NOT_STARTED,
+        Kind.CANCELLED,
+        Kind.NOTHING_WAITS,
+        Kind.PAUSED,
+        Kind.LINE_BUSY,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Why nothing is sent now.
+
+    `code` and `reason` are those of the answer behind it, `by` is an operator, `ahead`
+    the campaign that the line serves; `until` is when it ends by itself, where that can
+    be told.
+    """
+
+    kind: Kind
+    code: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str = ""
+    ahead: Campaign | None = None
+    line: Line | None = None
+    # For how long nobody was seen.
+    silence: timedelta | None = None
+
+    @property
+    def is_calm(self) -> bool:
+        return self.kind in CALM
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What campaigns stand in at `now`: workers, the account, their lines.
+
+    `queues` are the campaigns with something to send, by line, in the order in which
+    the line serves them; `stops` is who paused or cancelled a campaign last.
+    """
+
+    now: datetime
+    beat_at: datetime | None = None
+    account: Account | None = None
+    clocks: Mapping[int, LineClock] = field(default_factory=dict)
+    queues: Mapping[int, Sequence[Campaign]] = field(default_factory=dict)
+    stops: Mapping[int, Action] = field(default_factory=dict)
+
+    @property
+    def is_worker_there(self) -> bool:
+        return self.beat_at is not None and self.now - self.beat_at <= SILENT
+
+
+def look_around(campaigns: Iterable[Campaign]) -> Surroundings:
+    """Reads, in six short queries, what any number of campaigns stand in."""
+    shown = list(campaigns)
+    lines = {campaign.line_id for campaign in shown if _may_send(campaign)}
+    stopped = [c.pk for c in shown if c.status in set(_STOPPING.values())]
+    actions = Action.objects.filter(campaign__in=stopped, verb__in=_STOPPING)
+    return replace(
+        look_around_lines(lines),
+        stops={action.campaign_id: action for action in actions.order_by("id")},
+    )
+
+
+def look_around_lines(lines: Iterable[int]) -> Surroundings:
+    """Reads what the running campaigns of these lines stand in."""
+    lines = list(lines)
+    queues: dict[int, list[Campaign]] = {}
+    # By the index (line, status, waiting).
+    running = Campaign.objects.filter(
+        line__in=lines, status=CampaignStatus.RUNNING, waiting__gt=0
+    )
+    in_order = running.select_related("line").order_by("started_at", "id")
+    for campaign in in_order.defer("text", "books", "note"):
+        queues.setdefault(campaign.line_id, []).append(campaign)
+    return Surroundings(
+        now=orm_now(),
+        beat_at=WorkerBeat.objects.aggregate(last=Max("beat_at"))["last"],
+        account=Account.objects.filter(pk=1, refused_at__isnull=False).first(),
+        clocks=LineClock.objects.in_bulk(lines),
+        queues=queues,
+    )
+
+
+_STOPPING = {"paused": CampaignStatus.PAUSED, "cancelled": CampaignStatus.CANCELLED}
+
+
+def why_not_now(
+    campaign: Campaign, around: Surroundings | None = None
+) -> Hindrance | None:
+    """The one reason why nothing of it is sent now; None when it goes its way.
+
+    Looks around by itself, unless told what there is.
+    """
+    around = around or look_around([campaign])
+    return _of_its_own(campaign, around) or _of_its_line(campaign, around)
+
+
+def _of_its_own(campaign: Campaign, around: Surroundings) -> Hindrance | None:
+    """What was ordered, or how far it has got."""
+    stop = around.stops.get(campaign.pk)
+    by, since = (stop.operator, stop.at) if stop else ("", None)
+    if campaign.status == CampaignStatus.DRAFT:
+        return Hindrance(Kind.NOT_STARTED)
+    if campaign.status == CampaignStatus.CANCELLED:
+        return Hindrance(Kind.CANCELLED, by=by, since=since)
+    if not campaign.waiting:
+        # What is under way is about to answer.
+        return None if campaign.claimed else Hindrance(Kind.NOTHING_WAITS)
+    if campaign.status == CampaignStatus.PAUSED:
+        if because := campaign.paused_because:
+            return Hindrance(Kind.PAUSED_IDLE, code=because)
+        return Hindrance(Kind.PAUSED, by=by, since=since)
+    return None
+
+
+def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
+    """What keeps a running campaign with waiting messages from going on."""
+    if not campaign.waiting:
+        return None
+    now, line, account = around.now, campaign.line, around.account
+    clock = around.clocks.get(line.pk)
+    if around.beat_at is None:
+        return Hindrance(Kind.NO_WORKER_YET)
+    if not around.is_worker_there:
+        silence = now - around.beat_at
+        return Hindrance(Kind.NO_WORKER, since=around.beat_at, silence=silence)
+    if account is not None:
+        return Hindrance(
+            Kind.ACCOUNT_REFUSED,
+            code=f"{account.refused_kind}_refused",
+            reason=account.refused_text or account.refused_code,
+            since=account.refused_at,
+        )
+    if why := why_unusable(line, now):
+        return Hindrance(Kind.LINE_UNUSABLE, code=f"line_{why}", line=line)
+    if clock and clock.stopped_at:
+        return Hindrance(
+            Kind.LINE_STOPPED,
+            code=clock.stopped_code,
+            reason=clock.stopped_reason,
+            since=clock.stopped_at,
+            line=line,
+        )
+    before = _before(campaign, around.queues.get(line.pk, ()))
+    if before:
+        until = _free_at(before, clock, now)
+        return Hindrance(Kind.LINE_BUSY, ahead=before[0], until=until)
+    if clock and clock.held_code and not campaign.claimed:
+        return Hindrance(
+            Kind.HELD_BACK,
+            code=clock.held_code,
+            reason=clock.held_reason,
+            since=clock.held_since or clock.held_at,
+            until=clock.next_at,
+        )
+    if clock and not campaign.claimed and now - clock.next_at > LATE:
+        return Hindrance(Kind.LATE, since=clock.next_at)
+    return None
+
+
+def _may_send(campaign: Campaign) -> bool:
+    return campaign.status == CampaignStatus.RUNNING and bool(campaign.waiting)
+
+
+def _before(campaign: Campaign, queue: Sequence[Campaign]) -> Sequence[Campaign]:
+    """The campaigns that the line serves before this one."""
+    ids = [other.pk for other in queue]
+    return queue[: ids.index(campaign.pk)] if campaign.pk in ids else ()
+
+
+def _free_at(
+    before: Sequence[Campaign], clock: LineClock | None, now: datetime
+) -> datetime:
+    """When the line is through with these, at the mean of its pauses."""
+    start = max(clock.next_at, now) if clock else now
+    return start + sum((_lasting(campaign) for campaign in before), timedelta())
+
+
+def _lasting(campaign: Campaign) -> timedelta:
+    """The mean time that the rest of a campaign holds its line."""
+    least_s, most_s = settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX
+    fastest_s = campaign.waiting / settings.CHATAPP_RATE_LIMIT
+    if campaign.pacing == Pacing.ONE_AFTER_ANOTHER:
+        paced_s = campaign.waiting * (least_s + most_s) / 2
+    else:
+        paced_s = most_s
+    return timedelta(seconds=max(paced_s, fastest_s))

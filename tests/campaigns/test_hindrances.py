@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from asgi_app.database import orm_now
+from campaigns.hindrance_words import in_words
+from campaigns.hindrances import Hindrance, Kind, look_around, why_not_now
+from campaigns.models import Campaign, LineClock, WorkerBeat
+from campaigns.next_up import next_of, next_on_line
+from campaigns.services import cancel_campaign, pause_campaign
+from campaigns.states import Pacing
+from chatapp.models import Account, Line
+from tests.campaigns import lists
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now(worker: WorkerBeat) -> datetime:
+    return orm_now()
+
+
+def reread(campaign: Campaign) -> Campaign:
+    return Campaign.objects.select_related("line").get(pk=campaign.pk)
+
+
+def why(campaign: Campaign) -> Hindrance | None:
+    return why_not_now(reread(campaign))
+
+
+def said(campaign: Campaign) -> str:
+    hindrance = why(campaign)
+    assert hindrance is not None
+    return in_words(hindrance)
+
+
+def clock(line: Line, **values: object) -> None:
+    LineClock.objects.filter(line=line).update(**values)
+
+
+def test_a_running_campaign_in_its_turn_goes_its_way(line: Line, now: datetime) -> None:
+    assert why(lists.running(line, 1)) is None
+
+
+def test_a_draft_is_not_started(line: Line, now: datetime) -> None:
+    assert said(lists.draft(line, 1)) == "It has not been started yet."
+
+
+def test_it_names_who_paused_and_when(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    pause_campaign(campaign_id=campaign.pk, operator="boris")
+    assert said(campaign).startswith("Paused by boris at ")
+
+
+def test_the_program_that_paused_says_why(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    Campaign.objects.update(status="paused", paused_because="idle")
+    assert "more than 6 hours" in said(campaign)
+
+
+def test_what_is_cancelled_or_sent_out_says_so(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    Campaign.objects.update(waiting=0, read=1)
+    assert said(campaign) == "Nothing waits any more."
+    Campaign.objects.update(waiting=1, read=0)
+    cancel_campaign(campaign_id=campaign.pk, operator="anna")
+    assert said(campaign).startswith("Cancelled by anna at ")
+
+
+def test_without_a_beat_no_worker_was_seen_yet(line: Line) -> None:
+    campaign = lists.running(line, 1)
+    assert said(campaign).startswith("No worker has been seen yet.")
+
+
+def test_a_silent_worker_is_named_with_its_silence(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    WorkerBeat.objects.update(beat_at=now - timedelta(seconds=25))
+    assert why(campaign) is None
+    WorkerBeat.objects.update(beat_at=now - timedelta(seconds=40))
+    assert said(campaign).startswith("No worker has been seen for 4")
+    WorkerBeat.objects.create(name="w2", started_at=now, beat_at=now)
+    assert why(campaign) is None
+
+
+def test_a_refused_log_in_is_the_reason(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    Account.objects.create(pk=1, refused_kind="log_in", refused_at=now)
+    assert said(campaign).startswith("ChatApp refused the log-in.")
+
+
+def test_a_licence_that_is_over_is_the_reason(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    Line.objects.update(paid_until=now - timedelta(days=1))
+    assert said(campaign) == "The line's licence is over."
+
+
+def test_a_braked_line_is_the_reason_for_all_in_its_queue(
+    line: Line, now: datetime
+) -> None:
+    lists.running(line, 1)
+    second = lists.running(line, 1, start=10)
+    clock(line, stopped_at=now, stopped_code="refused_in_a_row")
+    assert said(second).startswith("The line was stopped at ")
+    assert "ten messages in a row" in said(second)
+
+
+def test_a_busy_line_names_the_campaign_and_about_when(
+    line: Line, now: datetime
+) -> None:
+    first = lists.running(line, 100)
+    second = lists.running(line, 1, start=200)
+    clock(line, next_at=now)
+    hindrance = why(second)
+    assert hindrance is not None and hindrance.until is not None
+    assert hindrance.ahead == first and hindrance.is_calm
+    # A hundred pauses of 5 to 50 seconds.
+    assert abs(hindrance.until - now - timedelta(seconds=2750)) < timedelta(seconds=9)
+    assert "busy with ‹Sale› until about" in in_words(hindrance)
+    assert why(first) is None
+
+
+def test_a_line_held_back_tells_the_code_and_the_next_try(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 1)
+    clock(line, held_code="limiter_away", next_at=now + timedelta(minutes=1))
+    assert "Redis does not answer" in said(campaign)
+    assert "The next try is at" in said(campaign)
+
+
+def test_a_line_that_is_late_says_since_when(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    clock(line, next_at=now - timedelta(seconds=10))
+    assert why(campaign) is None
+    clock(line, next_at=now - timedelta(seconds=30))
+    assert "has been due since" in said(campaign)
+    # What is on its way may take its time.
+    Campaign.objects.update(claimed=1)
+    assert why(campaign) is None
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_hindrance_has_a_sentence(kind: Kind, line: Line, now: datetime) -> None:
+    told = Hindrance(
+        kind,
+        code="line_over",
+        since=now,
+        until=now,
+        by="anna",
+        ahead=Campaign(name="Sale"),
+        silence=timedelta(seconds=40),
+    )
+    assert in_words(told)
+
+
+def test_the_weightiest_reason_is_told_alone(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    clock(line, held_code="limiter_away", stopped_at=now, stopped_code="x")
+    Account.objects.create(pk=1, refused_kind="log_in", refused_at=now)
+    WorkerBeat.objects.update(beat_at=now - timedelta(minutes=5))
+    found = why(campaign)
+    assert found is not None and found.kind == Kind.NO_WORKER
+    pause_campaign(campaign_id=campaign.pk, operator="anna")
+    found = why(campaign)
+    assert found is not None and found.kind == Kind.PAUSED
+
+
+def test_looking_around_costs_the_same_for_many(
+    line: Line,
+    now: datetime,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    campaigns = [reread(lists.running(line, 1, start=n)) for n in range(5)]
+    with django_assert_max_num_queries(6):
+        around = look_around(campaigns)
+    assert [c.pk for c in around.queues[line.pk]] == [c.pk for c in campaigns]
+
+
+def test_the_next_are_named_across_campaigns_with_their_times(
+    line: Line, now: datetime
+) -> None:
+    first = lists.running(line, 2)
+    second = lists.running(line, 5, start=10)
+    clock(line, next_at=now)
+    around = look_around([reread(first), reread(second)])
+    due = next_on_line(line.pk, around, None, most=4)
+    assert [d.message.phone[-2:] for d in due] == ["00", "01", "10", "11"]
+    assert [d.is_about for d in due] == [False, True, True, True]
+    mean = timedelta(seconds=27.5)
+    assert [d.at for d in due] == [now + mean * n for n in range(4)]
+    stopped = Hindrance(Kind.LINE_STOPPED)
+    untold = next_on_line(line.pk, around, stopped, most=4)
+    assert [d.at for d in untold] == [None] * 4
+
+
+def test_each_on_its_own_has_exact_times_once_they_count(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 2, pacing=Pacing.EACH_ON_ITS_OWN)
+    campaign.messages.update(delay_ms=7_000)
+    due = next_of(reread(campaign), look_around([reread(campaign)]))
+    assert due is not None and due.at is None
+    Campaign.objects.update(delays_from=now)
+    due = next_of(reread(campaign), look_around([reread(campaign)]))
+    assert due is not None
+    assert (due.at, due.is_about) == (now + timedelta(seconds=7), False)
