@@ -87,23 +87,29 @@ async def decide(request: HttpRequest, campaign_id: int, what: str) -> HttpRespo
     if decision.sends and campaign.status == CampaignStatus.CANCELLED:
         said = views.in_words(services.NotPossibleNow(campaign.state))
         return await views.campaign_page(request, campaign_id, trouble=said, status=409)
-    count = getattr(campaign, decision.status)
+    # Only failures are told apart by their reason.
+    code = _code(request) if decision.status == "failed" else None
+    if code is None:
+        count = getattr(campaign, decision.status)
+    else:
+        count = await in_orm(decisions.count_failed, campaign_id=campaign_id, code=code)
     has_grown = request.method == "POST" and count > _agreed_to(request, count)
     if request.method == "POST" and not has_grown:
-        return await _do(request, campaign, decision)
+        return await _do(request, campaign, decision, code)
     ctx = {
         "campaign": campaign,
         "decision": decision,
         "what": what,
         "count": count,
         "has_grown": has_grown,
+        "code": code,
     }
     status = 409 if has_grown else 200
     return render(request, "campaigns/decide.html", ctx, status=status)
 
 
 async def _do(
-    request: HttpRequest, campaign: Campaign, decision: Decision
+    request: HttpRequest, campaign: Campaign, decision: Decision, code: str | None
 ) -> HttpResponse:
     named = request.POST.getlist("message")
     ids = [pk for pk in map(_number, named) if pk is not None] if named else None
@@ -113,6 +119,7 @@ async def _do(
             campaign_id=campaign.pk,
             operator=operator_of(request),
             ids=ids,
+            **({} if code is None else {"code": code}),
         )
     except services.CampaignError as error:
         said = views.in_words(error)
@@ -123,6 +130,12 @@ async def _do(
     if decision.sends:
         await _ring(request, campaign.line_id)
     return redirect("campaigns:campaign", campaign.pk)
+
+
+def _code(request: HttpRequest) -> str | None:
+    """The reason to which a question is narrowed; its own may be the empty one."""
+    told = request.POST if request.method == "POST" else request.GET
+    return told.get("code")
 
 
 def _agreed_to(request: HttpRequest, count: int) -> int:

@@ -59,9 +59,13 @@ def send_again(
 
 
 def retry_failed(
-    *, campaign_id: int, operator: str, ids: Sequence[int] | None = None
+    *,
+    campaign_id: int,
+    operator: str,
+    ids: Sequence[int] | None = None,
+    code: str | None = None,
 ) -> int:
-    """Lets failed messages, all or those named, wait again; nobody else gets it.
+    """Lets failed messages wait again: all, those named, or those with one code.
 
     Returns how many; ring the line. Raises NotPossibleNow for a cancelled campaign.
     """
@@ -72,7 +76,15 @@ def retry_failed(
         MessageStatus.WAITING,
         operator,
         ids,
+        code,
     )
+
+
+def count_failed(*, campaign_id: int, code: str) -> int:
+    """How many messages failed with a code; counts (campaign, status, code)."""
+    return Message.objects.filter(
+        campaign=campaign_id, status=MessageStatus.FAILED, code=code
+    ).count()
 
 
 def release_line(*, line_id: int, operator: str) -> bool:
@@ -111,9 +123,10 @@ def _decide(
     to: MessageStatus,
     operator: str,
     ids: Sequence[int] | None,
+    code: str | None = None,
 ) -> int:
     decided, last = 0, 0
-    while chunk := _decide_some(campaign_id, kind, was, to, operator, ids, last):
+    while chunk := _decide_some(campaign_id, kind, was, to, operator, ids, code, last):
         decided += len(chunk)
         last = chunk[-1]
     if decided:
@@ -128,6 +141,7 @@ def _decide_some(
     to: MessageStatus,
     operator: str,
     ids: Sequence[int] | None,
+    code: str | None,
     after_id: int,
 ) -> list[int]:
     with transaction.atomic():
@@ -138,6 +152,8 @@ def _decide_some(
         found = Message.objects.filter(campaign=campaign, status=was, pk__gt=after_id)
         if ids is not None:
             found = found.filter(pk__in=ids)
+        if code is not None:
+            found = found.filter(code=code)
         rows = list(found.order_by("pk")[:CHUNK])
         if rows:
             _change(rows, kind, to, operator, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -105,3 +106,69 @@ def explain(code: str) -> str:
     if code.startswith("http_4"):
         return _("ChatApp refused the message without giving a reason.")
     return ""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about failed messages; some of it is done on the Connect page."""
+
+    text: StrOrPromise
+    is_for_connect: bool = False
+
+
+_REMOVE = Advice(
+    lazy(
+        "Remove these phones from your list, or reach them in another way: trying "
+        "again changes nothing until they have WhatsApp."
+    )
+)
+_CONNECT = Advice(
+    lazy("Put the account right on the Connect page, then try these again."),
+    is_for_connect=True,
+)
+_TEMPORARY = Advice(lazy("It passes by itself: try these again in a few minutes."))
+_LOOK_AT_IT = Advice(
+    lazy("Look at one of the numbers and at the text, and put right what is wrong.")
+)
+_LICENCE = Advice(
+    lazy("See to the licence in ChatApp's cabinet, then try these again."),
+    is_for_connect=True,
+)
+_BY_STATUS = Advice(
+    lazy(
+        "WhatsApp did not deliver them. Try one again first: if it fails too, the "
+        "phone may have blocked you, or is not in use."
+    )
+)
+_UNKNOWN = Advice(
+    lazy("Open one of them for ChatApp's own words, then try one again before all.")
+)
+_ADVICE: Mapping[str, Advice] = {
+    "not_on_whatsapp": _REMOVE,
+    "ApiChatNotFoundError": _REMOVE,
+    "": _BY_STATUS,
+    "http_401": _CONNECT,
+    "http_403": _CONNECT,
+    "ApiInvalidTokenError": _CONNECT,
+    "ApiInvalidRefreshTokenError": _CONNECT,
+    "ApiInvalidCredentialsError": _CONNECT,
+    "http_402": _LICENCE,
+    "http_404": _LICENCE,
+    "ApiLicenseNotFoundError": _LICENCE,
+    "ApiLicenseExpiredError": _LICENCE,
+    "ApiMessengerNotFoundError": _LICENCE,
+    "http_400": _LOOK_AT_IT,
+    "http_413": _LOOK_AT_IT,
+    "http_422": _LOOK_AT_IT,
+    "ApiInvalidParameterError": _LOOK_AT_IT,
+    "http_408": _TEMPORARY,
+    "http_429": _TEMPORARY,
+    "ApiRateLimitError": _TEMPORARY,
+}
+
+
+def advise(code: str) -> Advice:
+    """What to do about messages that failed with this code."""
+    if code in _ADVICE:
+        return _ADVICE[code]
+    return _TEMPORARY if code.startswith("http_5") else _UNKNOWN

@@ -1,52 +1,62 @@
-"""Jobs that ended with an error of the program: the last ones, for the queue page."""
+"""A campaign's failures, grouped by their reason."""
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db import Error, transaction
+from campaigns.explanations import Advice, advise
+from campaigns.models import Campaign, Message
+from campaigns.states import MessageStatus
 
-from asgi_app.database import in_orm, orm_now
-from asgi_app.logs import masked
-from campaigns.models import FailedJob
-
-logger = logging.getLogger(__name__)
-
-KEPT = 100
-FRAMES = 6
-LONGEST_LINE = 300
-LONGEST_TRACE = 4000
+MOST_GROUPS = 12
+MOST_COUNTED = 10_000
 
 
-async def keep_failure(
-    job: str, args: Sequence[object], *, worker: str, error: Exception
-) -> None:
-    """Keeps what ended a job; while the database is away that is in the log only."""
-    called = f"{job}({', '.join(map(repr, args))})"
-    try:
-        await in_orm(_store, called, worker, in_text(error))
-    except Error as away:
-        logger.warning("the failure of %s is told by this log alone: %s", called, away)
+@dataclass(frozen=True)
+class FailureGroup:
+    """Failed messages with one code; `is_more` when there are more than counted.
+
+    `reason` is ChatApp's own, of one of them.
+    """
+
+    code: str
+    count: int
+    is_more: bool
+    reason: str
+
+    @property
+    def advice(self) -> Advice:
+        return advise(self.code)
 
 
-def in_text(error: Exception) -> str:
-    """The error in one line, and the end of its traceback; without secrets."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    trace = "".join(traceback.format_exception(error, limit=-FRAMES)).strip()
-    # Masked before it is cut: half a secret would not be known for one.
-    line, trace = masked(line)[:LONGEST_LINE], masked(trace)[-LONGEST_TRACE:]
-    # No database stores half a surrogate pair.
-    return f"{line}\n{trace}".encode("utf-8", "backslashreplace").decode()
+@dataclass(frozen=True)
+class Failures:
+    """The groups, the largest first; `is_cut` when there are more of them."""
+
+    groups: Sequence[FailureGroup]
+    is_cut: bool
 
 
-def _store(job: str, worker: str, error: str) -> None:
-    with transaction.atomic():
-        row = FailedJob.objects.create(
-            at=orm_now(), job=masked(job)[:200], worker=worker, error=error
-        )
-        older = FailedJob.objects.filter(pk__lt=row.pk).order_by("-pk")
-        last = older.values_list("pk", flat=True)[KEPT - 1 : KEPT].first()
-        if last is not None:
-            FailedJob.objects.filter(pk__lte=last).delete()
+def read_failures(campaign: Campaign) -> Failures:
+    """Groups by hops over the index (campaign, status, code), counted up to a limit."""
+    failed = Message.objects.filter(campaign=campaign, status=MessageStatus.FAILED)
+    if not campaign.failed:
+        return Failures((), is_cut=False)
+    codes: list[str] = []
+    behind = failed
+    while len(codes) <= MOST_GROUPS:
+        code = behind.order_by("code").values_list("code", flat=True).first()
+        if code is None:
+            break
+        codes.append(code)
+        behind = failed.filter(code__gt=code)
+    groups = []
+    for code in codes[:MOST_GROUPS]:
+        same = failed.filter(code=code)
+        count = same.order_by()[: MOST_COUNTED + 1].count()
+        reason = same.order_by("id").values_list("reason", flat=True).first() or ""
+        shown = min(count, MOST_COUNTED)
+        groups.append(FailureGroup(code, shown, count > MOST_COUNTED, reason))
+    groups.sort(key=lambda group: -group.count)
+    return Failures(groups, is_cut=len(codes) > MOST_GROUPS)

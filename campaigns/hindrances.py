@@ -13,6 +13,7 @@ from django.db.models import Max
 from asgi_app.database import orm_now
 from campaigns.models import Action, Campaign, LineClock, WorkerBeat
 from campaigns.states import CampaignStatus, Pacing
+from campaigns.turns import turn_of
 from chatapp.models import Account, Line, why_unusable
 
 # A worker is heard of every 10 s; three times in silence, and it is not there.
@@ -117,8 +118,8 @@ def look_around_lines(lines: Iterable[int]) -> Surroundings:
     running = Campaign.objects.filter(
         line__in=lines, status=CampaignStatus.RUNNING, waiting__gt=0
     )
-    in_order = running.select_related("line").order_by("started_at", "id")
-    for campaign in in_order.defer("text", "books", "note"):
+    rows = running.select_related("line").defer("text", "books", "note")
+    for campaign in sorted(rows, key=turn_of):
         queues.setdefault(campaign.line_id, []).append(campaign)
     return Surroundings(
         now=orm_now(),

@@ -81,7 +81,9 @@ class ShelvedStatus(models.Model):
     class Meta:
         verbose_name = _("shelved status")
         indexes = [
-            models.Index(fields=["is_not_ours", "arrived_at"], name="shelf_by_age")
+            models.Index(fields=["is_not_ours", "arrived_at"], name="shelf_by_age"),
+            # The page of a phone.
+            models.Index(fields=["phone"], name="shelf_phone"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from asgi_app.database import DatabaseAway, DatabaseError, in_orm
 from campaigns.books import keep_books
-from campaigns.failures import keep_failure
+from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
 from campaigns.sending import Sending

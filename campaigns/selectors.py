@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, QuerySet
 
 from asgi_app.database import orm_now
-from campaigns import wording
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import read_forecast, read_forecasts
-from campaigns.models import (
-    Action,
-    CallbackCount,
-    Campaign,
-    LineClock,
-    ListRemark,
-    Message,
-    ShelvedStatus,
-)
+from campaigns.hindrances import Hindrance, look_around, why_not_now
+from campaigns.models import Action, Campaign, ListRemark, Message
 from campaigns.receipts import Tally
-from campaigns.states import CampaignStatus, MessageStatus
-from campaigns.turns import campaigns_ahead
+from campaigns.states import CampaignStatus
 from chatapp.models import Line
 
 PAGE = 100
 REMARKS_SHOWN = 500
 ACTIONS_SHOWN = 50
-# A line this late is not late by chance: the sweep rings it every few seconds.
-LATE = timedelta(seconds=20)
-# Without a status for so long the page stops reloading.
-QUIET = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A campaign, and why nothing of it is sent now."""
+
+    campaign: Campaign
+    hindrance: Hindrance | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class CampaignList:
     `forecasts` are by campaign, of those that have started and not ended.
     """
 
-    campaigns: Sequence[Campaign]
+    listed: Sequence[Listed]
     page: int
     pages: int
     has_lines: bool = True
@@ -50,23 +45,14 @@ class CampaignList:
 
     @property
     def has_news_to_come(self) -> bool:
-        return any(has_news_to_come(campaign) for campaign in self.campaigns)
-
-
-@dataclass(frozen=True)
-class Shelved:
-    """Statuses that may be ours and have not found their message."""
-
-    count: int
-    oldest_at: datetime
+        return any(has_news_to_come(it.campaign) for it in self.listed)
 
 
 @dataclass(frozen=True)
 class CampaignPage:
-    """A campaign as its page shows it at `now`.
+    """A campaign that was not started yet, or a question about one.
 
-    `ahead` is the campaign that the line serves before this one; `under_way` are
-    requests that may be at ChatApp now; `actions` are the last ones, oldest first.
+    `actions` are the last ones, oldest first.
     """
 
     campaign: Campaign
@@ -77,38 +63,7 @@ class CampaignPage:
     remarks: Sequence[ListRemark]
     tallies: Sequence[Tally]
     actions: Sequence[Action]
-    clock: LineClock | None
-    ahead: Campaign | None
-    under_way: Sequence[Message]
-    unsure: Sequence[Message]
-    last_status_at: datetime | None
-    shelved: Shelved | None
     forecast: Forecast | None
-
-    @property
-    def books(self) -> str:
-        """The sum of the books as the worker counted them from the rows."""
-        return wording.books(self.campaign)
-
-    @property
-    def has_news_to_come(self) -> bool:
-        """Whether reloading the page may show something new."""
-        return has_news_to_come(self.campaign) or self._may_climb
-
-    @property
-    def _may_climb(self) -> bool:
-        """Whether statuses still come: some have not ended, and one came lately."""
-        campaign = self.campaign
-        lately = max(
-            filter(None, [self.last_status_at, campaign.served_at]), default=None
-        )
-        open_ones = campaign.accepted + campaign.sent + campaign.delivered
-        return bool(
-            campaign.has_started
-            and (open_ones or campaign.unsure)
-            and lately is not None
-            and self.now - lately < QUIET
-        )
 
     @property
     def first(self) -> int:
@@ -118,41 +73,6 @@ class CampaignPage:
     @property
     def remark_count(self) -> int:
         return sum(tally.count for tally in self.tallies)
-
-    @property
-    def stopped(self) -> Action | None:
-        """Who paused or cancelled it last, and when."""
-        verbs = {CampaignStatus.PAUSED, CampaignStatus.CANCELLED}
-        return next((a for a in reversed(self.actions) if a.verb in verbs), None)
-
-    @property
-    def next_at(self) -> datetime | None:
-        """When its next message is due; None when that is not for its line to say."""
-        campaign = self.campaign
-        is_next = (
-            campaign.status == CampaignStatus.RUNNING
-            and campaign.waiting
-            and not campaign.claimed
-            and self.ahead is None
-        )
-        return self.clock.next_at if self.clock and is_next else None
-
-    @property
-    def braked(self) -> LineClock | None:
-        """The clock of a line that was stopped while this campaign has messages."""
-        campaign, clock = self.campaign, self.clock
-        waits = campaign.status == CampaignStatus.RUNNING and campaign.waiting
-        return clock if clock and clock.stopped_at and waits else None
-
-    @property
-    def held(self) -> LineClock | None:
-        """The clock of a line that is held back, with the reason."""
-        return self.clock if self.next_at and self.clock.held_code else None  # type: ignore[union-attr]
-
-    @property
-    def is_late(self) -> bool:
-        """Whether the next message is so late that no worker seems to be there."""
-        return self.next_at is not None and self.now - self.next_at > LATE
 
 
 @dataclass(frozen=True)
@@ -176,51 +96,38 @@ def list_campaigns(*, page: int) -> CampaignList:
     """The campaigns, newest first."""
     count = Campaign.objects.count()
     page, pages = _place(page, count)
-    campaigns = Campaign.objects.select_related("line", "trial_of").order_by("-id")
-    shown = list(campaigns[_slice(page)])
+    rows = Campaign.objects.select_related("line", "trial_of").defer(
+        *("text", "books", "note"), *("trial_of__text", "trial_of__books")
+    )
+    campaigns = list(rows.order_by("-id")[_slice(page)])
+    around = look_around(campaigns)
     return CampaignList(
-        shown,
+        [Listed(campaign, why_not_now(campaign, around)) for campaign in campaigns],
         page,
         pages,
         has_lines=bool(count) or _listed_lines().exists(),
-        forecasts=read_forecasts((c for c in shown if c.has_started), orm_now()),
+        forecasts=read_forecasts([c for c in campaigns if c.has_started], around.now),
     )
 
 
 def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
     """A campaign with a page of its messages; raises Campaign.DoesNotExist."""
-    found = Campaign.objects.select_related("line", "trial_of")
-    campaign = found.get(pk=campaign_id)
     now = orm_now()
+    campaign = Campaign.objects.select_related("line", "trial_of").get(pk=campaign_id)
     page, pages = _place(page, campaign.total)
     messages = Message.objects.filter(campaign=campaign).order_by("id")
     remarks = ListRemark.objects.filter(campaign=campaign)
-    # The list is spoken of in full before the start, later on a page of its own.
-    shown = REMARKS_SHOWN if campaign.status == CampaignStatus.DRAFT else 0
     actions = Action.objects.filter(campaign=campaign).order_by("-id")
-    claimed = messages.filter(status=MessageStatus.CLAIMED)
     return CampaignPage(
         campaign=campaign,
         now=now,
         messages=list(messages[_slice(page)]),
         page=page,
         pages=pages,
-        remarks=list(remarks[:shown]),
-        tallies=_tallies(campaign),
+        remarks=list(remarks[:REMARKS_SHOWN]),
+        tallies=read_tallies(campaign),
         actions=list(actions[:ACTIONS_SHOWN])[::-1],
-        clock=LineClock.objects.filter(line=campaign.line_id).first(),
-        ahead=_ahead_of(campaign),
-        under_way=list(claimed[:PAGE]) if campaign.claimed else [],
-        unsure=(
-            list(messages.filter(status=MessageStatus.UNSURE)[:PAGE])
-            if campaign.unsure
-            else []
-        ),
-        shelved=_shelved_for(campaign),
         forecast=read_forecast(campaign, now),
-        last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
-            last=Max("last_at")
-        )["last"],
     )
 
 
@@ -228,7 +135,7 @@ def read_receipt(*, campaign_id: int, page: int) -> Receipt:
     """A campaign's remarks, a page of them; raises Campaign.DoesNotExist."""
     campaign = Campaign.objects.get(pk=campaign_id)
     remarks = ListRemark.objects.filter(campaign=campaign)
-    tallies = _tallies(campaign)
+    tallies = read_tallies(campaign)
     page, pages = _place(page, sum(tally.count for tally in tallies))
     return Receipt(campaign, list(remarks[_slice(page)]), tallies, page, pages)
 
@@ -243,7 +150,7 @@ def _listed_lines() -> QuerySet[Line]:
     return Line.objects.filter(is_listed=True)
 
 
-def _tallies(campaign: Campaign) -> list[Tally]:
+def read_tallies(campaign: Campaign) -> list[Tally]:
     """The remarks counted by reason, what was left out first."""
     counted = (
         ListRemark.objects.filter(campaign=campaign)
@@ -252,30 +159,6 @@ def _tallies(campaign: Campaign) -> list[Tally]:
         .annotate(count=Count("id"))
     )
     return [Tally(*row) for row in counted]
-
-
-def _shelved_for(campaign: Campaign) -> Shelved | None:
-    """What waits on the shelf for a message of this campaign, as far as can be told.
-
-    Callbacks cover the whole line, people's own chats included: only a phone whose
-    message has no settled answer can be meant.
-    """
-    if not (campaign.unsure or campaign.claimed):
-        return None
-    open_ones = {MessageStatus.UNSURE, MessageStatus.CLAIMED}
-    phones = Message.objects.filter(campaign=campaign, status__in=open_ones)
-    first = phones.order_by("id").values_list("phone", flat=True)[:PAGE]
-    digits = [phone.lstrip("+") for phone in first]
-    found = ShelvedStatus.objects.filter(is_not_ours=False, phone__in=digits).aggregate(
-        count=Count("pk"), oldest=Min("arrived_at")
-    )
-    return Shelved(found["count"], found["oldest"]) if found["count"] else None
-
-
-def _ahead_of(campaign: Campaign) -> Campaign | None:
-    if campaign.status != CampaignStatus.RUNNING or not campaign.waiting:
-        return None
-    return next(iter(campaigns_ahead(campaign)), None)
 
 
 def _place(page: int, count: int) -> tuple[int, int]:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from campaigns import assets, confirm_views, decision_views, queue_views, views
+from campaigns import (
+    assets,
+    confirm_views,
+    decision_views,
+    desk_views,
+    path_converters,
+    queue_views,
+    views,
+)
+
+register_converter(path_converters.Digits, "digits")
 
 app_name = "campaigns"
 urlpatterns = [
@@ -29,6 +39,11 @@ urlpatterns = [
         decision_views.decide,
         name="decide",
     ),
+    path("campaigns/<int:campaign_id>/search/", desk_views.search, name="search"),
+    path("lines/", desk_views.lines, name="lines"),
+    path("lines/<int:line_id>/", desk_views.line, name="line"),
+    path("phones/", desk_views.phones, name="phones"),
+    path("phones/<digits:digits>/", desk_views.phone, name="phone"),
     path("lines/<int:line_id>/release/", decision_views.release, name="release"),
     path("queue/", queue_views.queue, name="queue"),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),

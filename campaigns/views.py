@@ -24,8 +24,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
-from campaigns import receipts, selectors, services, wording
+from campaigns import receipts, results, selectors, services, wording
 from campaigns.forms import CampaignForm, PhoneForm
+from campaigns.message_pages import Wanted
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays, Duration, how_long
 from campaigns.recipients import read_phone
@@ -216,31 +217,39 @@ async def campaign_page(
     trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    page = _page_number(request)
     try:
-        found = await in_orm(
-            selectors.read_campaign,
-            campaign_id=campaign_id,
-            page=_page_number(request),
-        )
+        if template:
+            found: selectors.CampaignPage | results.ResultsPage = await in_orm(
+                selectors.read_campaign, campaign_id=campaign_id, page=page
+            )
+        else:
+            found = await in_orm(
+                results.read_page,
+                campaign_id=campaign_id,
+                page=page,
+                wanted=Wanted.read(request.GET),
+            )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     ctx: dict[str, Any] = {
         "it": found,
         "campaign": found.campaign,
-        "page": found.page,
-        "pages": found.pages,
         "trouble": trouble,
     }
-    is_draft = found.campaign.status == CampaignStatus.DRAFT
-    if is_draft:
+    if isinstance(found, results.ResultsPage):
+        # An answer to a POST does not reload.
+        live = found.has_news_to_come and request.method != "POST"
+        return live_page(request, "campaigns/results.html", ctx, live, status=status)
+    ctx |= {"page": found.page, "pages": found.pages}
+    if found.campaign.status == CampaignStatus.DRAFT:
         region = settings.PHONE_REGION
         added = PHONE.fullmatch(request.GET.get("added", ""))
         ctx["phone"] = phone or PhoneForm(region=region)
         ctx["added"] = read_phone(added[0], region=region) if added else None
-    # A page with a field or a question does not reload, nor does an answer to a POST.
-    live = found.has_news_to_come and not template and request.method != "POST"
-    template = template or f"campaigns/{'draft' if is_draft else 'results'}.html"
-    return live_page(request, template, ctx, live, status=status)
+    # A page with a field or a question does not reload.
+    template = template or "campaigns/draft.html"
+    return live_page(request, template, ctx, live=False, status=status)
 
 
 def live_page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,42 @@ ALWAYS_NAMED = frozenset(
         MessageStatus.UNSURE,
     }
 )
+
+# The steps of success, what stands beside them, and the order of the bar.
+CLIMB = (
+    MessageStatus.ACCEPTED,
+    MessageStatus.SENT,
+    MessageStatus.DELIVERED,
+    MessageStatus.READ,
+)
+BESIDE = (
+    MessageStatus.FAILED,
+    MessageStatus.UNSURE,
+    MessageStatus.WAITING,
+    MessageStatus.CLAIMED,
+    MessageStatus.ASSUMED_SENT,
+    MessageStatus.CANCELLED,
+    MessageStatus.EXPIRED,
+)
+IN_BAR = (
+    MessageStatus.READ,
+    MessageStatus.DELIVERED,
+    MessageStatus.SENT,
+    MessageStatus.ACCEPTED,
+    MessageStatus.ASSUMED_SENT,
+    MessageStatus.UNSURE,
+    MessageStatus.FAILED,
+    MessageStatus.CANCELLED,
+    MessageStatus.EXPIRED,
+    MessageStatus.CLAIMED,
+    MessageStatus.WAITING,
+)
+# The buckets of a chart over time.
+STEPS: Mapping[timedelta, StrOrPromise] = {
+    timedelta(minutes=1): lazy("a minute"),
+    timedelta(minutes=10): lazy("in ten minutes"),
+    timedelta(hours=1): lazy("an hour"),
+}
 
 CAMPAIGNS: Mapping[str, StrOrPromise] = {
     CampaignStatus.DRAFT: pgettext_lazy("campaign", "draft"),
@@ -205,6 +241,15 @@ def seconds_between(least_s: float, most_s: float) -> str:
         "least": number_format(f"{least_s:g}"),
         "most": number_format(f"{most_s:g}"),
     }
+
+
+def parts(counts: Iterable[tuple[str, int]]) -> str:
+    """Counts by status in words, without those of nothing: "3 read, 1 failed"."""
+    return ", ".join(
+        f"{number_format(count, force_grouping=True)} {MESSAGES[status]}"
+        for status, count in counts
+        if count
+    )
 
 
 def books(campaign: Campaign) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
@@ -10,7 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from asgi_app import moments
-from campaigns import assets, explanations, wording
+from campaigns import assets, charts, explanations, wording
+from campaigns.hindrance_words import clock, in_words
+from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
 from chatapp import words
@@ -35,10 +37,26 @@ def message_badge(status: str) -> SafeString:
 
 
 @register.simple_tag
-def counters(campaign: Campaign) -> list[tuple[str, int]]:
-    """The statuses that are worth naming, with how many messages have them."""
-    counts = [(status, getattr(campaign, status)) for status in wording.LADDER]
+def ladder(campaign: Campaign) -> list[tuple[str, int]]:
+    """The steps that a message climbs, all of them, the lowest first."""
+    return [(str(status), getattr(campaign, status)) for status in wording.CLIMB]
+
+
+@register.simple_tag
+def beside_ladder(campaign: Campaign) -> list[tuple[str, int]]:
+    """What is not a step of the ladder, where it is worth naming."""
+    counts = [(str(status), getattr(campaign, status)) for status in wording.BESIDE]
     return [(s, count) for s, count in counts if count or s in wording.ALWAYS_NAMED]
+
+
+@register.inclusion_tag("campaigns/_bar.html")
+def bar(campaign: Campaign) -> dict[str, object]:
+    """A campaign's messages by status, as one stacked bar."""
+    parts = [(str(s), getattr(campaign, s)) for s in wording.IN_BAR]
+    return {
+        "segments": charts.stack(parts, width=600, least=6, gap=2),
+        "words": wording.parts(parts),
+    }
 
 
 @register.filter
@@ -51,6 +69,29 @@ def done(campaign: Campaign) -> int:
 def moment(at: datetime) -> SafeString:
     """A time to the second, in the zone of the setting TIME_ZONE."""
     return _time(at, moments.in_full(at))
+
+
+@register.filter
+def clock_words(at: datetime) -> str:
+    """The same without a tag of its own, for the texts of charts."""
+    return clock(at)
+
+
+@register.filter
+def status(value: str) -> str:
+    return str(wording.MESSAGES[value])
+
+
+@register.filter
+def sentence(hindrance: Hindrance) -> str:
+    """Why nothing is sent now."""
+    return in_words(hindrance)
+
+
+@register.filter
+def per_step(step: timedelta) -> str:
+    """What a bucket of a chart is, as in "at most 4 …"."""
+    return str(wording.STEPS[step])
 
 
 @register.filter

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
-from campaigns import selectors
+from campaigns import results
 from campaigns.books import recount
 from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, Message, ShelvedStatus
@@ -121,7 +121,7 @@ async def test_of_two_browsers_at_once_one_decides(
 async def test_the_unsure_box_says_when_it_shows_not_all(
     site: Site, ledger: Ledger, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "PAGE", 2)
+    monkeypatch.setattr(results, "PAGE", 2)
     campaign, _ = await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
     page = words(await site.get(f"/campaigns/{campaign.pk}/"))
     assert "3 messages are unsure" in page

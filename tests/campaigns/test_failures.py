@@ -1,109 +1,78 @@
 from __future__ import annotations
 
-from datetime import datetime
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-from django.db import OperationalError
-from pytest_django import Settings
 
-from asgi_app.database import DatabaseAway, DatabaseError, in_orm
 from campaigns import failures
-from campaigns.failures import in_text, keep_failure
-from campaigns.heartbeat import Heartbeat
-from campaigns.jobs import deliver
-from campaigns.models import FailedJob
+from campaigns.decisions import count_failed, retry_failed
+from campaigns.explanations import advise
+from campaigns.failures import read_failures
+from campaigns.models import Campaign, Message
+from chatapp.models import Line
+from tests.campaigns import lists
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
-
-
-class Broken:
-    """A line's loop that ends with an error."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    async def serve(self, line_id: int) -> datetime | None:
-        raise self.error
+pytestmark = pytest.mark.django_db
 
 
-def context(error: Exception, heartbeat: Heartbeat | None = None) -> dict[str, Any]:
-    resources = SimpleNamespace(sending=Broken(error))
-    return {"resources": resources, "heartbeat": heartbeat}
+def failed(line: Line, *codes: str) -> Campaign:
+    campaign = lists.running(line, len(codes))
+    rows = Message.objects.filter(campaign=campaign).order_by("id")
+    for message, code in zip(rows, codes, strict=True):
+        reason = f"because of {code}"
+        Message.objects.filter(pk=message.pk).update(
+            status="failed", code=code, reason=reason
+        )
+    Campaign.objects.filter(pk=campaign.pk).update(failed=len(codes), waiting=0)
+    return Campaign.objects.get(pk=campaign.pk)
 
 
-async def kept() -> list[FailedJob]:
-    return await in_orm(lambda: list(FailedJob.objects.order_by("pk")))
+def test_failures_are_grouped_with_the_commonest_first(line: Line) -> None:
+    failed(line, "other")
+    campaign = failed(line, "http_422", "not_on_whatsapp", "not_on_whatsapp", "")
+    found = read_failures(campaign)
+    told = [(g.code, g.count, g.is_more) for g in found.groups]
+    assert told[0] == ("not_on_whatsapp", 2, False)
+    assert sorted(told[1:]) == [("", 1, False), ("http_422", 1, False)]
+    assert found.groups[0].reason == "because of not_on_whatsapp"
+    assert not found.is_cut
 
 
-async def test_an_error_of_the_program_is_kept_and_raised_again() -> None:
-    heartbeat = Heartbeat("host:1")
-    with pytest.raises(ZeroDivisionError):
-        await deliver(context(ZeroDivisionError("by zero"), heartbeat), 7)
-    (failed,) = await kept()
-    assert (failed.job, failed.worker) == ("deliver(7)", "host:1")
-    first, _, trace = failed.error.partition("\n")
-    assert first == "ZeroDivisionError: by zero"
-    assert "in serve" in trace
-
-
-async def test_a_failed_job_is_counted_as_one() -> None:
-    heartbeat = Heartbeat("host:1")
-    with pytest.raises(ZeroDivisionError):
-        await deliver(context(ZeroDivisionError(), heartbeat), 7)
-    runs = heartbeat._runs["deliver"]
-    assert (runs.ended, runs.failed) == (1, 1)
-
-
-async def test_a_statement_that_was_refused_is_kept() -> None:
-    await deliver(context(DatabaseError("unknown column")), 7)
-    assert [f.error.partition("\n")[0] for f in await kept()] == [
-        "DatabaseError: unknown column"
-    ]
-
-
-async def test_a_database_that_is_away_is_no_failed_job() -> None:
-    heartbeat = Heartbeat("host:1")
-    await deliver(context(DatabaseAway("gone"), heartbeat), 7)
-    assert await kept() == []
-    assert heartbeat._runs == {}
-
-
-async def test_what_cannot_be_kept_is_logged_and_the_error_goes_on(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_it_neither_counts_nor_names_without_end(
+    line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away() -> datetime:
-        raise OperationalError("gone away")
-
-    monkeypatch.setattr(failures, "orm_now", away)
-    with pytest.raises(ZeroDivisionError):
-        await deliver(context(ZeroDivisionError()), 7)
-    assert "the failure of deliver(7) is told by this log alone" in caplog.text
-    assert await kept() == []
-
-
-async def test_the_last_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "KEPT", 3)
-    for number in range(5):
-        await keep_failure("deliver", (number,), worker="", error=ValueError())
-    assert [failed.job for failed in await kept()] == [
-        "deliver(2)",
-        "deliver(3)",
-        "deliver(4)",
+    monkeypatch.setattr(failures, "MOST_COUNTED", 2)
+    monkeypatch.setattr(failures, "MOST_GROUPS", 2)
+    found = read_failures(failed(line, "a", "a", "a", "b", "c"))
+    assert [(g.code, g.count, g.is_more) for g in found.groups] == [
+        ("a", 2, True),
+        ("b", 1, False),
     ]
+    assert found.is_cut
 
 
-def test_no_secret_is_kept_not_even_half_of_one(settings: Settings) -> None:
-    secret = "s3cret-and-more"
-    settings.MASKED_SECRETS = [secret]
-    # The line is cut in the middle of where the secret stood.
-    room = failures.LONGEST_LINE - len("ValueError: ") - 4
-    text = in_text(ValueError("x" * room + secret))
-    assert "s3cr" not in text
+def test_only_those_with_the_code_are_tried_again(line: Line) -> None:
+    campaign = failed(line, "http_500", "http_500", "not_on_whatsapp", "")
+    assert count_failed(campaign_id=campaign.pk, code="http_500") == 2
+    who = {"campaign_id": campaign.pk, "operator": "anna"}
+    assert retry_failed(**who, code="http_500") == 2  # type: ignore[arg-type]
+    assert retry_failed(**who, code="http_500") == 0  # type: ignore[arg-type]
+    assert lists.counts(campaign) == {"failed": 2, "waiting": 2}
+    assert retry_failed(**who, code="") == 1  # type: ignore[arg-type]
+    assert lists.counts(campaign) == {"failed": 1, "waiting": 3}
 
 
-def test_a_long_error_is_cut_and_half_a_letter_is_escaped() -> None:
-    text = in_text(ValueError("\ud83d" + "y" * 100_000))
-    assert len(text) < failures.LONGEST_LINE + failures.LONGEST_TRACE + 20
-    assert text.startswith("ValueError: \\ud83d")
+@pytest.mark.parametrize(
+    ("code", "said", "is_for_connect"),
+    [
+        ("not_on_whatsapp", "Remove these phones", False),
+        ("ApiInvalidTokenError", "Connect page", True),
+        ("http_402", "licence", True),
+        ("http_422", "Look at one of the numbers", False),
+        ("http_503", "try these again in a few minutes", False),
+        ("", "Try one again first", False),
+        ("SomethingNew", "ChatApp's own words", False),
+    ],
+)
+def test_each_reason_has_its_advice(code: str, said: str, is_for_connect: bool) -> None:
+    advice = advise(code)
+    assert said in str(advice.text)
+    assert advice.is_for_connect == is_for_connect

@@ -7,7 +7,7 @@ import pytest
 from asgi_app.database import in_orm, orm_now
 from campaigns import troubles
 from campaigns.ledger import Ledger
-from campaigns.models import LineClock
+from campaigns.models import LineClock, WorkerBeat
 from campaigns.states import MessageStatus
 from chatapp.models import Account, Line
 from tests.campaigns import lists
@@ -24,7 +24,7 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_stopped_line_is_not_taken_for_a_dead_worker(
-    site: Site, ledger: Ledger, line: Line
+    site: Site, ledger: Ledger, line: Line, worker: WorkerBeat
 ) -> None:
     await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
     waiting = await in_orm(lists.running, line, 1, start=10)
@@ -32,7 +32,7 @@ async def test_a_stopped_line_is_not_taken_for_a_dead_worker(
     await in_orm(LineClock.objects.filter(line=line).update, next_at=past)
     page = words(await site.get(f"/campaigns/{waiting.pk}/"))
     assert "The line was stopped" in page
-    assert "check that the worker is running" not in page
+    assert "no worker has taken it up" not in page
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 
 from asgi_app.redis import open_redis
 from campaigns import queue_wording
-from campaigns.failures import KEPT
+from campaigns.failed_jobs import KEPT
 from campaigns.queue_report import JobRow, QueueReport, QueueWatch
 from campaigns.wording import time_span
 

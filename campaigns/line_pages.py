@@ -1,0 +1,123 @@
+"""A line as its page shows it: what runs, what waits, the last day, what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaigns.activity import Activity, line_activity
+from campaigns.hindrances import (
+    Hindrance,
+    Surroundings,
+    look_around_lines,
+    why_not_now,
+)
+from campaigns.models import Campaign, LineClock
+from campaigns.next_up import Due, next_on_line
+from campaigns.states import CampaignStatus
+from chatapp.models import Line, Unusable, why_unusable
+
+NEXT_SHOWN = 5
+LAST_SHOWN = 10
+PAUSED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A campaign in the queue of its line, and why nothing of it is sent now."""
+
+    campaign: Campaign
+    hindrance: Hindrance | None
+
+
+@dataclass(frozen=True)
+class LinePage:
+    """A line; `queue` begins with the campaign that it serves, `last` are ended ones.
+
+    `hindrance` is the one of the campaign whose turn it is.
+    """
+
+    line: Line
+    around: Surroundings
+    unusable: Unusable | None
+    queue: Sequence[Queued]
+    paused: Sequence[Campaign]
+    last: Sequence[Campaign]
+    activity: Activity
+    next: Sequence[Due]
+
+    @property
+    def clock(self) -> LineClock | None:
+        return self.around.clocks.get(self.line.pk)
+
+    @property
+    def pause_s(self) -> float | None:
+        """The pause that was drawn last, in seconds."""
+        clock = self.clock
+        return (
+            None if clock is None or clock.pause_ms is None else clock.pause_ms / 1000
+        )
+
+    @property
+    def hindrance(self) -> Hindrance | None:
+        return self.queue[0].hindrance if self.queue else None
+
+    @property
+    def has_news_to_come(self) -> bool:
+        return bool(self.queue)
+
+
+@dataclass(frozen=True)
+class LineGlance:
+    """A line on the list of all."""
+
+    line: Line
+    unusable: Unusable | None
+    queue: Sequence[Campaign]
+    hindrance: Hindrance | None
+
+    @property
+    def waiting(self) -> int:
+        return sum(campaign.waiting for campaign in self.queue)
+
+
+def list_lines() -> list[LineGlance]:
+    """Every line that is listed or has campaigns, the chosen one first."""
+    lines = list(
+        Line.objects.order_by("-is_chosen", "-is_listed", "licence_id", "messenger")
+    )
+    around = look_around_lines([line.pk for line in lines])
+    return [_glance(line, around) for line in lines]
+
+
+def read_line(*, line_id: int) -> LinePage:
+    """A line with its campaigns; raises Line.DoesNotExist."""
+    line = Line.objects.get(pk=line_id)
+    around = look_around_lines([line_id])
+    queue = [Queued(c, why_not_now(c, around)) for c in around.queues.get(line_id, ())]
+    hindrance = queue[0].hindrance if queue else None
+    campaigns = Campaign.objects.filter(line=line).defer("text", "books", "note")
+    paused = campaigns.filter(status=CampaignStatus.PAUSED, waiting__gt=0)
+    started = campaigns.filter(started_at__isnull=False)
+    # By the indexes (line, status, waiting) and (line).
+    ended = started.exclude(status=CampaignStatus.PAUSED).filter(waiting=0)
+    return LinePage(
+        line=line,
+        around=around,
+        unusable=why_unusable(line, around.now),
+        queue=queue,
+        paused=list(paused.order_by("-id")[:PAUSED_SHOWN]),
+        last=list(ended.order_by("-id")[:LAST_SHOWN]),
+        activity=line_activity(line_id, around.now),
+        next=next_on_line(line_id, around, hindrance, most=NEXT_SHOWN),
+    )
+
+
+def _glance(line: Line, around: Surroundings) -> LineGlance:
+    queue = around.queues.get(line.pk, ())
+    return LineGlance(
+        line,
+        why_unusable(line, around.now),
+        queue,
+        why_not_now(queue[0], around) if queue else None,
+    )
