@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import decisions, services, views
+from campaigns.away import says_when_away
 from campaigns.message_selectors import read_message
 from campaigns.models import Campaign, Message
 from campaigns.states import CampaignStatus
@@ -151,6 +152,7 @@ def _number(told: str) -> int | None:
     return int(told) if fits else None
 
 
+@says_when_away
 @require_safe
 async def message(
     request: HttpRequest, campaign_id: int, message_id: int

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from asgi_app.database import in_orm
 from campaigns import line_pages, phone_pages
+from campaigns.away import says_when_away
 from campaigns.models import Campaign
 from campaigns.phone_search import Found, Sought, find_in_campaign, seek
 from campaigns.views import live_page
@@ -18,6 +19,7 @@ from chatapp.models import Line
 LONGEST_QUERY = 60
 
 
+@says_when_away
 @require_safe
 async def search(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Phones of a campaign by all, the beginning, or the last digits of them."""
@@ -32,6 +34,7 @@ async def search(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return render(request, "campaigns/search.html", ctx, status=status)
 
 
+@says_when_away
 @require_safe
 async def lines(request: HttpRequest) -> HttpResponse:
     found = await in_orm(line_pages.list_lines)
@@ -39,6 +42,7 @@ async def lines(request: HttpRequest) -> HttpResponse:
     return live_page(request, "campaigns/lines.html", {"lines": found}, live)
 
 
+@says_when_away
 @require_safe
 async def line(request: HttpRequest, line_id: int) -> HttpResponse:
     try:
@@ -49,6 +53,7 @@ async def line(request: HttpRequest, line_id: int) -> HttpResponse:
     return live_page(request, "campaigns/line.html", ctx, found.has_news_to_come)
 
 
+@says_when_away
 @require_safe
 async def phones(request: HttpRequest) -> HttpResponse:
     """Finds phones across campaigns; a whole one leads straight to its page."""
@@ -63,6 +68,7 @@ async def phones(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/phones.html", ctx, status=status)
 
 
+@says_when_away
 @require_safe
 async def phone(request: HttpRequest, digits: str) -> HttpResponse:
     told = request.GET.get("before", "")

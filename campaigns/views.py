@@ -25,6 +25,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import receipts, results, selectors, services, wording
+from campaigns.away import says_when_away
 from campaigns.forms import CampaignForm, PhoneForm
 from campaigns.message_pages import Wanted
 from campaigns.models import TEXT_LIMIT, Campaign
@@ -57,6 +58,7 @@ class Resources(Protocol):
     def troubles(self) -> Troubles: ...
 
 
+@says_when_away
 @require_safe
 async def campaign_list(request: HttpRequest) -> HttpResponse:
     found = await in_orm(selectors.list_campaigns, page=_page_number(request))
@@ -87,11 +89,13 @@ async def new_campaign(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/new.html", ctx, status=status)
 
 
+@says_when_away
 @require_safe
 async def campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return await campaign_page(request, campaign_id)
 
 
+@says_when_away
 @require_safe
 async def receipt(request: HttpRequest, campaign_id: int) -> HttpResponse:
     page = _page_number(request)

@@ -152,3 +152,11 @@ async def test_it_waits_until_everything_is_sent_out(
     campaign = await in_orm(Campaign.objects.get)
     assert campaign.status == CampaignStatus.RUNNING
     assert await in_orm(lists.counts, campaign) == {"accepted": 19, "failed": 1}
+
+
+def test_it_says_why_nothing_is_sent_now(line: Line) -> None:
+    about = created()
+    assert about["why_not_now"] == "It has not been started yet."
+    run("start", about["id"])
+    _, out, _ = run("pause", about["id"])
+    assert "Paused by " in out

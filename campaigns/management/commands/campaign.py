@@ -25,6 +25,8 @@ from asgi_app.redis import open_redis
 from campaigns import forecast_words
 from campaigns.audit import audit
 from campaigns.forecast_selectors import read_forecast
+from campaigns.hindrance_words import in_words
+from campaigns.hindrances import why_not_now
 from campaigns.jobs import Doorbell
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays
@@ -196,7 +198,9 @@ class Command(BaseCommand):
             sys.exit(130)
 
     def _report(self, campaign_id: int) -> None:
-        campaign = Campaign.objects.get(pk=campaign_id)
+        campaign = Campaign.objects.select_related("line").get(pk=campaign_id)
+        hindrance = why_not_now(campaign)
+        why = in_words(hindrance) if hindrance else ""
         counts = {str(status): getattr(campaign, status) for status in MessageStatus}
         state = campaign.state.replace("_", " ")
         forecast = read_forecast(campaign, orm_now())
@@ -204,7 +208,7 @@ class Command(BaseCommand):
             about = {"id": campaign.pk, "name": campaign.name, "state": state}
             numbers = {"total": campaign.total, **counts}
             times = forecast_words.as_values(forecast)
-            said = {**about, **numbers, **times}
+            said = {**about, **numbers, **times, "why_not_now": why or None}
             self.stdout.write(json.dumps(said, ensure_ascii=False))
             return
         shown = ", ".join(f"{status} {n}" for status, n in counts.items() if n)
@@ -215,6 +219,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"campaign {campaign.pk} “{campaign.name}”: {state}; {shown}{ends}"
         )
+        if why:
+            self.stdout.write(why)
 
 
 def _add_verb(verbs: Any, name: str, what: str) -> ArgumentParser:
