@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +12,12 @@ class StopEntry(models.Model):
     """A phone to which nothing is sent; `added_by` is empty where its owner wrote."""
 
     phone = models.CharField(max_length=16, unique=True)  # E.164
+    # Its last four digits, by which people search.
+    phone_tail = models.GeneratedField(
+        expression=Right("phone", 4),
+        output_field=models.CharField(max_length=4),
+        db_persist=True,
+    )
     added_by = models.CharField(max_length=150, blank=True)
     added_at = models.DateTimeField(default=timezone.now)
     # Why: the stop word that its owner wrote, the file it came from, a remark.
@@ -18,6 +25,7 @@ class StopEntry(models.Model):
 
     class Meta:
         verbose_name = _("entry of the stop list")
+        indexes = [models.Index(fields=["phone_tail"], name="stop_tail")]
 
     def __str__(self) -> str:
         return self.phone

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Max, Sum
 
 from asgi_app.database import DatabaseAway, Deadlocked
@@ -22,6 +23,7 @@ from campaigns.ledger.entries import HeardStatus
 from campaigns.ledger.shelf import Heard
 from campaigns.models import CallbackCount
 from campaigns.spool import Spool
+from campaigns.stopwords import find_stop_word
 from chatapp.events import (
     BadCallback,
     Callback,
@@ -43,6 +45,8 @@ SUSPICIOUS_S = 1.0
 CLOSE_S = 10.0
 DRAIN_EVERY_S = 1.0
 DRAIN_BATCH = 100
+# E.164 without its plus; what has more digits is no phone.
+PHONE = re.compile(r"[1-9][0-9]{6,14}")
 OUR_TRACKING = re.compile(r"[0-9a-f]{24}(-[0-9]{1,4})?")
 # The count's names come from the sender; others than these are counted together.
 COUNTED = frozenset({"chatTag", "chatConversation", "selftest"})
@@ -217,20 +221,37 @@ def _named(error: Exception) -> str:
 
 
 def heard(callback: Callback) -> Heard:
-    """What a callback tells of messages, and how many events of each kind it had."""
+    """What a callback tells of messages, and how many events of each kind it had.
+
+    Of what people write nothing is kept, but that a stop word came from a phone.
+    """
     statuses = [_status(event) for event in callback.statuses]
     counts: Counter[str] = Counter()
+    stop_words: dict[str, str] = {}
     if callback.statuses:
         counts["status"] = len(callback.statuses)
     for message in callback.messages:
         counts["message_out" if message.side == "out" else "message_in"] += 1
         if message.side == "out" and OUR_TRACKING.fullmatch(message.tracking):
             statuses.append(_echo(message))
+        if word := _stop_word(message):
+            stop_words[f"+{message.phone}"] = word
     for name, count in callback.ignored.items():
         counts[name if name in COUNTED else "other"] += count
     if callback.bad:
         counts["bad"] = callback.bad
-    return Heard(statuses, counts)
+    return Heard(statuses, counts, stop_words)
+
+
+def _stop_word(event: MessageEvent) -> str | None:
+    """The stop word that a person wrote in a chat of two, and nothing besides."""
+    is_private = event.chat_type in {"", "private"}
+    if event.side != "in" or event.from_me or not is_private:
+        return None
+    # A chat that goes by an id instead of a phone cannot be told apart from others.
+    if not PHONE.fullmatch(event.phone):
+        return None
+    return find_stop_word(event.text, settings.STOP_WORDS)
 
 
 def _status(event: StatusEvent) -> HeardStatus:

@@ -17,6 +17,7 @@ from campaigns.history_models import (
     Event,
     ShelvedStatus,
 )
+from campaigns.managers import KeptManager
 from campaigns.states import (
     FINISHED,
     SENT_OUT,
@@ -93,6 +94,9 @@ class Campaign(models.Model):
     # The books: what was counted from the rows, and when.
     books_at = models.DateTimeField(null=True)
     books = models.JSONField(null=True)
+    # Once it is set no page shows it, and from this moment on the worker removes its
+    # rows. A copy that is being made is hidden by a moment that it never lives to see.
+    deleted_at = models.DateTimeField(null=True)
 
     total = models.PositiveIntegerField(default=0)
     waiting = models.PositiveIntegerField(default=0)
@@ -107,6 +111,9 @@ class Campaign(models.Model):
     cancelled = models.PositiveIntegerField(default=0)
     expired = models.PositiveIntegerField(default=0)
 
+    objects = KeptManager()
+    including_deleted: models.Manager[Campaign] = models.Manager()
+
     class Meta:
         verbose_name = _("campaign")
         indexes = [
@@ -114,6 +121,8 @@ class Campaign(models.Model):
             models.Index(fields=["line", "status", "waiting"], name="campaign_head"),
             # The sweep: campaigns with claims that may be past their deadline.
             models.Index(fields=["claimed"], name="campaign_claimed"),
+            # What the worker has to remove.
+            models.Index(fields=["deleted_at"], name="campaign_deleted"),
         ]
 
     def __str__(self) -> str:
@@ -205,6 +214,8 @@ class Message(models.Model):
             models.Index(fields=["campaign", "status", "code"], name="message_reason"),
             models.Index(fields=["campaign", "answered_at"], name="message_answered"),
             models.Index(fields=["campaign", "phone_tail"], name="message_tail"),
+            # What is read by key, a chunk at a time: pages, exports, copies.
+            models.Index(fields=["campaign", "id"], name="message_place"),
             # The page of a phone.
             models.Index(fields=["phone"], name="message_phone"),
         ]

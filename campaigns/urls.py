@@ -9,8 +9,10 @@ from campaigns import (
     confirm_views,
     decision_views,
     desk_views,
+    export_views,
     path_converters,
     queue_views,
+    stop_views,
     views,
 )
 
@@ -46,5 +48,13 @@ urlpatterns = [
     path("phones/<digits:digits>/", desk_views.phone, name="phone"),
     path("lines/<int:line_id>/release/", decision_views.release, name="release"),
     path("queue/", queue_views.queue, name="queue"),
+    path("stops/", stop_views.stop_list, name="stops"),
+    path("stops/remove/", stop_views.remove_stop, name="remove-stop"),
+    path("stops/export.csv", stop_views.stops_file, name="stops-file"),
+    path(
+        "campaigns/<int:campaign_id>/export.<slug:kind>",
+        export_views.export,
+        name="export",
+    ),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
 ]

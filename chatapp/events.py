@@ -80,7 +80,10 @@ class StatusEvent:
 
 @dataclass(frozen=True, slots=True)
 class MessageEvent:
-    """One item of a `message` event; `side` is "in" or "out", or as it came."""
+    """One item of a `message` event; `side` is "in" or "out", or as it came.
+
+    `chat_type` is "private" for a chat of two, or as it came; empty where not told.
+    """
 
     licence_id: str
     messenger: str
@@ -90,6 +93,7 @@ class MessageEvent:
     from_api: bool
     tracking: str
     phone: str
+    chat_type: str
     text: str
     happened_at: datetime | None
     raw: str
@@ -277,6 +281,7 @@ def _message(
         side = "out" if from_me else "in"
     content = item.get("message")
     parts = mapping(content)
+    chat = mapping(item.get("chat"))
     text = content if isinstance(content, str) else parts.get("text")
     return MessageEvent(
         licence_id=line[0],
@@ -286,7 +291,8 @@ def _message(
         from_me=from_me is True,
         from_api=item.get("fromApi") is True,
         tracking=tracking,
-        phone=phone_of(mapping(item.get("chat"))),
+        phone=phone_of(chat),
+        chat_type=clean(chat.get("type"), NAME_CHARS).strip().lower(),
         text=clean(text or parts.get("caption"), TEXT_CHARS),
         happened_at=moment(item.get("time")),
         raw=compact(item, RAW_CHARS),

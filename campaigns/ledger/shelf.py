@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from campaigns.ledger.statements import (
     EARLIER,
     MESSAGES,
     SHELF,
+    STOPS,
     insert,
     lock_campaigns,
     marks,
@@ -58,10 +59,14 @@ Fetch = Callable[[str, Sequence[Any]], Awaitable[list[Fetched]]]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one callback told: statuses, and how many events there were of each kind."""
+    """What one callback told: statuses, and how many events there were of each kind.
+
+    `stop_words` are what people wrote to be left alone, by their phone.
+    """
 
     statuses: Sequence[HeardStatus]
     counts: Mapping[str, int]
+    stop_words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,17 @@ class Shelf:
             counts.update(heard.counts)
         async with self._door.transaction() as tx:
             await insert(tx, SHELF, COLUMNS, rows, ending=self._door.insert_new)
+            await self._stop(tx, batch, now)
             for kind in sorted(counts):
                 await self._count(tx, kind, counts[kind], now)
+
+    async def _stop(self, tx: Tx, batch: list[Heard], now: datetime) -> None:
+        """Puts those who asked for it on the stop list; who is there stays so."""
+        said = {phone: word for one in batch for phone, word in one.stop_words.items()}
+        # In one order, so that two batches cannot wait for each other in a ring.
+        rows = [(phone, "", now, said[phone]) for phone in sorted(said)]
+        columns = ("phone", "added_by", "added_at", "reason")
+        await insert(tx, STOPS, columns, rows, ending=self._door.insert_new)
 
     async def _count(self, tx: Tx, kind: str, more: int, now: datetime) -> None:
         day = now.date().isoformat()

@@ -102,6 +102,7 @@ def test_it_reads_a_message_as_documented() -> None:
         from_api=False,
         tracking="",
         phone="79990000001",
+        chat_type="private",
         text="STOP",
         happened_at=AT,
         raw=json.dumps(MESSAGE, separators=(",", ":")),
