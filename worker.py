@@ -33,6 +33,7 @@ from campaigns.jobs import (
     deliver,
     deserialize,
     keep_connected,
+    remove_deleted,
     serialize,
     settle,
     sweep,
@@ -52,6 +53,7 @@ class WorkerSettings:
         cron(sweep, second=set(range(0, 60, 5)), run_at_startup=True),
         cron(settle, second={2, 17, 32, 47}),
         cron(count_books, second={40}),
+        cron(remove_deleted, second={8, 23, 38, 53}),
         cron(keep_connected, second={20}, run_at_startup=True),
     ]
     max_jobs = 20

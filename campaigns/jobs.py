@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from campaigns.books import keep_books
 from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
+from campaigns.removal import remove_some
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from chatapp.errors import ChatAppError
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 Ctx = dict[Any, Any]
 
 OVERDUE_S = 2.0
+REMOVE_S = 8.0
 
 
 # Plain JSON, because a pickle in Redis would be code in the worker. What arq itself
@@ -172,6 +175,17 @@ async def count_books(ctx: Ctx) -> None:
     """Counts the books of campaigns that may have changed."""
     try:
         await in_orm(keep_books)
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
+
+
+@_waits_for_the_database
+async def remove_deleted(ctx: Ctx) -> None:
+    """Removes the rows of deleted campaigns, some seconds' worth a time."""
+    ends_at = time.monotonic() + REMOVE_S
+    try:
+        while time.monotonic() < ends_at and await in_orm(remove_some):
+            pass
     except OperationalError as error:
         raise DatabaseAway(str(error)) from error
 

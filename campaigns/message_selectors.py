@@ -77,7 +77,7 @@ def read_message(*, campaign_id: int, message_id: int) -> MessagePage:
     """A message with all that happened to it; raises Message.DoesNotExist."""
     # A lookup by primary key is the one that stands numbers of any length.
     message = Message.objects.select_related("campaign__line").get(pk=message_id)
-    if message.campaign_id != campaign_id:
+    if message.campaign_id != campaign_id or message.campaign.deleted_at is not None:
         raise Message.DoesNotExist
     return MessagePage(
         message=message,

@@ -7,6 +7,7 @@ from django.urls import path, register_converter
 from campaigns import (
     assets,
     confirm_views,
+    copy_views,
     decision_views,
     desk_views,
     export_views,
@@ -56,5 +57,8 @@ urlpatterns = [
         export_views.export,
         name="export",
     ),
+    path("campaigns/<int:campaign_id>/copy/", copy_views.copy, name="copy"),
+    path("campaigns/<int:campaign_id>/edit/", copy_views.edit, name="edit"),
+    path("campaigns/<int:campaign_id>/delete/", copy_views.delete, name="delete"),
     path("assets/<slug:digest>/<str:name>", assets.asset, name="asset"),
 ]

@@ -160,6 +160,9 @@ VERBS: Mapping[str, StrOrPromise] = {
     "retried": lazy("had failed ones tried again"),
     "released": lazy("let the line go on"),
     "recounted": lazy("recounted the books"),
+    "copied": lazy("copied it from another campaign"),
+    "left_out": lazy("left out who is on the stop list"),
+    "edited": lazy("changed it"),
 }
 
 REASONS: Mapping[str, StrOrPromise] = {
