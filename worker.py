@@ -32,7 +32,9 @@ from campaigns.jobs import (
     count_books,
     deliver,
     deserialize,
+    import_list,
     keep_connected,
+    look_after_imports,
     remove_deleted,
     serialize,
     settle,
@@ -48,9 +50,10 @@ BACKOFF_MOST_S = 10.0
 class WorkerSettings:
     """Read by arq from this very class: what it inherits would be ignored."""
 
-    functions: ClassVar[list[WorkerCoroutine]] = [deliver]
+    functions: ClassVar[list[WorkerCoroutine]] = [deliver, import_list]
     cron_jobs: ClassVar[list[CronJob]] = [
         cron(sweep, second=set(range(0, 60, 5)), run_at_startup=True),
+        cron(look_after_imports, second={7, 22, 37, 52}),
         cron(settle, second={2, 17, 32, 47}),
         cron(count_books, second={40}),
         cron(remove_deleted, second={8, 23, 38, 53}),

@@ -82,7 +82,7 @@ async def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
         )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
-    except services.NotPossibleNow as error:
+    except services.CampaignError as error:
         ctx["trouble"] = views.in_words(error)
         return render(request, "campaigns/edit.html", ctx, status=409)
     return redirect("campaigns:campaign", campaign_id)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from asgi_app.database import orm_now
 from campaigns.models import TEXT_LIMIT, Campaign, Message
-from campaigns.services import NotPossibleNow, note
+from campaigns.services import NotPossibleNow, need_whole_list, note
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from campaigns.texts import Template
 from chatapp.models import Line
@@ -52,7 +52,8 @@ def edit_campaign(
 ) -> None:
     """Stores a new name and note, and of a draft the rest.
 
-    Raises Campaign.DoesNotExist, and NotPossibleNow when it is a draft no more.
+    Raises Campaign.DoesNotExist, NotPossibleNow when it is a draft no more,
+    and ListNotIn while its list is coming in.
     """
     changes: dict[str, object] = {"name": name, "note": remark}
     with transaction.atomic():
@@ -60,6 +61,8 @@ def edit_campaign(
         if draft is not None:
             if campaign.status != CampaignStatus.DRAFT:
                 raise NotPossibleNow(campaign.state)
+            # What is still to come in is fitted to the text as it is.
+            need_whole_list(campaign_id)
             changes |= {"text": draft.text, "line": draft.line, "pacing": draft.pacing}
             if draft.pacing != campaign.pacing:
                 changes["draw_anew"] = draft.pacing == Pacing.EACH_ON_ITS_OWN

@@ -15,26 +15,38 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
-from campaigns import receipts, wording
-from campaigns.models import TEXT_LIMIT
-from campaigns.recipients import PhoneList, merge, read_phone, read_text
-from campaigns.spreadsheets import MAX_ROWS, Unreadable, UnreadableFile, read_file
+from campaigns import list_words, previews, text_words, wording
+from campaigns.layouts import Unreadable, UnreadableFile
+from campaigns.list_files import (
+    ListSource,
+    from_file,
+    from_text,
+    from_upload,
+    judge_all,
+)
+from campaigns.models import TEXT_LIMIT, Upload
+from campaigns.previews import Sample
+from campaigns.recipients import PhoneList
 from campaigns.states import Pacing
+from campaigns.texts import BadText, Template, fold, read_template
 from chatapp.models import Line, why_unusable
 
 NAME_LIMIT = 200
-UPLOAD_LIMIT_MB = 10
+UPLOAD_LIMIT_MB = 50
+PASTE_LIMIT = 100_000
 SAVE = "save"
+LEAVE_FILE_OUT = "without-file"
 
 
 class CampaignForm(forms.Form):
     """A campaign that is not stored yet.
 
     Unless it is to be saved only the list matters, and the other fields may wait.
-    `cleaned_data` holds a Line, a Pacing and, under "phones", a PhoneList; the list
-    is also there when something else is wrong.
+    `cleaned_data` holds a Line and a Pacing. `phone_list` is the judged list, also when
+    something else is wrong; of a big list only its beginning (`is_beginning`).
+    `file` and `pasted` are where it comes from. `kept` is a file of an earlier try,
+    which a browser does not send again.
     """
 
     # No `max_length`: its attribute would make browsers cut what is pasted.
@@ -59,8 +71,8 @@ class CampaignForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 9, "spellcheck": "false"}),
         help_text=lazy(
-            "Paste them in any shape: one a line, or with commas, semicolons, tabs or "
-            "words between them."
+            "Paste them in any shape: one a line, with commas, semicolons, tabs or "
+            "words between them, or a whole table with its header."
         ),
     )
     upload = forms.FileField(
@@ -68,9 +80,11 @@ class CampaignForm(forms.Form):
         required=False,
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".txt,.csv,.tsv,.xlsx"}),
-        help_text=lazy(".txt, .csv or .xlsx; what is pasted above is kept as well."),
+        help_text=lazy(
+            ".txt, .csv or .xlsx, up to 50 MB; what is pasted above is kept as well."
+        ),
     )
-    said_of_file = forms.CharField(required=False, widget=forms.HiddenInput)
+    column = forms.IntegerField(required=False, min_value=0, max_value=999)
 
     def __init__(
         self,
@@ -80,13 +94,18 @@ class CampaignForm(forms.Form):
         lines: Sequence[Line],
         region: str,
         now: datetime,
+        kept: Upload | None = None,
     ) -> None:
         self.lines = [(line, why_unusable(line, now)) for line in lines]
         first = next((str(line.pk) for line, why in self.lines if why is None), None)
         super().__init__(data, files, initial={"line": first}, label_suffix="")
-        self.is_to_be_saved = data is not None and data.get("do") == SAVE
+        do = data.get("do") if data is not None else None
+        self.is_to_be_saved = do == SAVE
+        self.file = from_upload(kept) if kept and do != LEAVE_FILE_OUT else None
+        self.pasted: ListSource | None = None
+        self.template: Template | None = None
         self.phone_list: PhoneList | None = None
-        self.was_file_read = False
+        self.samples: list[Sample] = []
         self._region = region
         line = self.fields["line"]
         assert isinstance(line, forms.ChoiceField)
@@ -99,19 +118,39 @@ class CampaignForm(forms.Form):
         """Characters of the typed text, a line break as one."""
         return len(_plain(str(self["text"].value() or "")))
 
+    @property
+    def sources(self) -> list[ListSource]:
+        return [source for source in (self.pasted, self.file) if source]
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether there is more of the list than is judged here."""
+        return not all(source.is_small for source in self.sources)
+
+    @property
+    def imported(self) -> ListSource | None:
+        """What is imported from an upload: the file, or a long paste without one."""
+        if self.file or not self.pasted or self.pasted.is_small:
+            return self.file
+        return self.pasted
+
+    @property
+    def stored_at_once(self) -> PhoneList:
+        """What is pasted, unless that is imported itself."""
+        if self.pasted is None or self.imported is self.pasted:
+            return PhoneList()
+        return judge_all(
+            [self.pasted], region=self._region, template=self.template, whole=True
+        )
+
     def clean_text(self) -> str:
         text = _plain(self.cleaned_data["text"])
         if len(text) > TEXT_LIMIT:
-            raise ValidationError(
-                ngettext(
-                    "The text is %(over)d character too long: WhatsApp takes "
-                    "%(limit)d at most.",
-                    "The text is %(over)d characters too long: WhatsApp takes "
-                    "%(limit)d at most.",
-                    len(text) - TEXT_LIMIT,
-                )
-                % {"over": len(text) - TEXT_LIMIT, "limit": TEXT_LIMIT}
-            )
+            raise ValidationError(text_words.too_long(len(text)))
+        try:
+            read_template(text)
+        except BadText as error:
+            raise ValidationError(text_words.bad_text(error)) from error
         return text
 
     def clean_line(self) -> Line | None:
@@ -123,82 +162,83 @@ class CampaignForm(forms.Form):
             raise ValidationError(_("Nothing can be sent through this line now."))
         return None
 
-    def clean_phones(self) -> PhoneList:
+    def clean_phones(self) -> str:
         text = _plain(self.cleaned_data["phones"])
-        if text.count("\n") >= MAX_ROWS:
-            raise ValidationError(wording.UNREADABLE[Unreadable.TOO_MANY_ROWS])
-        return read_text(text, region=self._region)
+        if text.count("\n") >= PASTE_LIMIT:
+            raise ValidationError(
+                _("There are more than 100,000 lines. Please save them as a file.")
+            )
+        self.pasted = from_text(text, region=self._region)
+        return text
 
-    def clean_upload(self) -> PhoneList | None:
+    def clean_upload(self) -> None:
         upload = self.cleaned_data["upload"]
         if not upload:
-            return None
+            return
+        self.file = None
         if upload.size > UPLOAD_LIMIT_MB * 1024 * 1024:
             raise ValidationError(
                 _("The file is bigger than %(limit)d MB. Please split it.")
                 % {"limit": UPLOAD_LIMIT_MB}
             )
         try:
-            return read_file(upload.name, upload.read(), region=self._region)
+            self.file = from_file(upload.name, upload.read(), region=self._region)
         except UnreadableFile as error:
             raise ValidationError(wording.UNREADABLE[error.code]) from error
 
     def clean(self) -> dict[str, Any]:
-        """Makes one list of what is typed, of the file, and of an earlier file."""
+        """Makes one list of what is typed and of the file, and fits the text to it."""
         cleaned = self.cleaned_data
-        typed: PhoneList = cleaned.get("phones") or PhoneList()
-        earlier = receipts.unpack(cleaned.get("said_of_file", ""))
-        phones = receipts.with_earlier(typed, earlier)
-        if from_file := cleaned.get("upload"):
-            phones = merge(phones, from_file)
-            self._keep(typed, phones)
-        self.phone_list = cleaned["phones"] = phones
+        try:
+            self._choose_column(cleaned.get("column"))
+            self.template = self._read_template(cleaned.get("text"))
+            self.phone_list = judge_all(
+                self.sources, region=self._region, template=self.template
+            )
+        except UnreadableFile as error:
+            self.add_error("upload", str(wording.UNREADABLE[error.code]))
+        phones = self.phone_list
+        if phones and self.template and previews.is_personal(cleaned["text"]):
+            self.samples = previews.sample_rows(self.template, phones.recipients)
         if not (
-            phones.recipients or self.has_error("upload") or "phones" in self.errors
+            (phones and phones.recipients)
+            or self.is_beginning
+            or self.has_error("upload")
+            or "phones" in self.errors
         ):
-            self.add_error("phones", self._nobody(phones))
+            self.add_error("phones", self._nobody())
         return cleaned
 
-    def _keep(self, typed: PhoneList, phones: PhoneList) -> None:
-        """Puts the file's numbers into the field, as the file cannot be sent twice."""
-        assert isinstance(self.data, QueryDict)
-        data = self.data.copy()
-        new = [r.phone for r in phones.recipients[len(typed.recipients) :]]
-        before = str(data.get("phones", "")).rstrip()
-        data["phones"] = "\n".join([*([before] if before else []), *new])
-        data["said_of_file"] = receipts.pack(r for r in phones.remarks if r.source)
-        self.data = data
-        self.was_file_read = True
+    def _choose_column(self, column: int | None) -> None:
+        """Takes the chosen column; one that was chosen for another file is not."""
+        if self.file and column is not None and not self.cleaned_data.get("upload"):
+            self.file = self.file.with_column(column, region=self._region)
+        if self.file and self.file.layout.is_unclear:
+            raise UnreadableFile(Unreadable.NO_PHONE_COLUMN)
 
-    @staticmethod
-    def _nobody(phones: PhoneList) -> str:
-        if phones.remarks:
+    def _read_template(self, text: str | None) -> Template | None:
+        """The text, if the list has a column for each of its variables.
+
+        A fallback does not help: a typo would send it to everybody.
+        """
+        if not text:
+            return None
+        template = read_template(text)
+        columns: dict[str, str] = {}
+        for source in self.sources:
+            for name in source.layout.column_names:
+                columns.setdefault(fold(name), name)
+        missing = [name for key, name in template.names.items() if key not in columns]
+        if self.sources and missing:
+            said = list_words.unknown_columns(missing, list(columns.values()))
+            self.add_error("text", said)
+            return None
+        return template
+
+    def _nobody(self) -> str:
+        if self.phone_list and self.phone_list.remarks:
             return _("None of these can be sent to; the reasons are listed below.")
         return _("Please paste at least one phone, or choose a file.")
-
-
-class PhoneForm(forms.Form):
-    """The field that adds a phone to a draft."""
-
-    phone = forms.CharField(
-        label=lazy("One more phone"),
-        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
-        error_messages={"required": lazy("Please type a phone.")},
-    )
-
-    def __init__(self, data: QueryDict | None = None, *, region: str) -> None:
-        super().__init__(data, label_suffix="")
-        self._region = region
-
-    def clean_phone(self) -> PhoneList:
-        phones = read_phone(self.cleaned_data["phone"], region=self._region)
-        for remark in phones.remarks:
-            if not remark.kept:
-                raise ValidationError(
-                    _("%(raw)s: %(reason)s.")
-                    % {"raw": remark.raw, "reason": wording.REASONS[remark.reason]}
-                )
-        return phones
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -14,14 +15,17 @@ from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.typing import WorkerCoroutine
+from django.conf import settings
 from django.db import OperationalError
 from redis.exceptions import RedisError
 
 from asgi_app.database import DatabaseAway, DatabaseError, in_orm
+from campaigns import imports, uploads
 from campaigns.books import keep_books
 from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
+from campaigns.pacing import Delays
 from campaigns.removal import remove_some
 from campaigns.sending import Sending
 from campaigns.settling import Settling
@@ -33,6 +37,10 @@ Ctx = dict[Any, Any]
 
 OVERDUE_S = 2.0
 REMOVE_S = 8.0
+# Well below the worker's `job_timeout`, whatever a batch takes.
+IMPORT_SLICE_S = 60.0
+# An import that has stored nothing for so long is rung again.
+STANDS_STILL_S = 20.0
 
 
 # Plain JSON, because a pickle in Redis would be code in the worker. What arq itself
@@ -57,6 +65,10 @@ class WorkerResources(Protocol):
     def settling(self) -> Settling: ...
     @property
     def doorbell(self) -> Doorbell: ...
+    @property
+    def delays(self) -> Delays: ...
+    @property
+    def stopping(self) -> asyncio.Event: ...
     async def keep_connected(self) -> None: ...
 
 
@@ -80,6 +92,17 @@ class Doorbell:
             )
         except (RedisError, OSError) as error:
             logger.warning("line %s was not rung: %s", line_id, error)
+            return False
+        return True
+
+    async def ring_import(self, upload_id: int, *, name: str) -> bool:
+        """Has an upload imported; the same name rings once. False as in `ring`."""
+        try:
+            await self.queue.enqueue_job(
+                "import_list", upload_id, _job_id=f"import:{upload_id}:{name}"
+            )
+        except (RedisError, OSError) as error:
+            logger.warning("import %s was not rung: %s", upload_id, error)
             return False
         return True
 
@@ -188,6 +211,45 @@ async def remove_deleted(ctx: Ctx) -> None:
             pass
     except OperationalError as error:
         raise DatabaseAway(str(error)) from error
+
+
+@_waits_for_the_database
+async def import_list(ctx: Ctx, upload_id: int) -> None:
+    """Goes on with an import for a while, and rings for the rest of it."""
+    resources: WorkerResources = ctx["resources"]
+    until = time.monotonic() + IMPORT_SLICE_S
+
+    def is_to_stop() -> bool:
+        return resources.stopping.is_set() or time.monotonic() > until
+
+    try:
+        has_ended = await in_orm(
+            imports.go_on,
+            upload_id=upload_id,
+            delays=resources.delays,
+            region=settings.PHONE_REGION,
+            is_to_stop=is_to_stop,
+        )
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
+    if not has_ended:
+        await resources.doorbell.ring_import(upload_id, name=uuid4().hex)
+
+
+@_waits_for_the_database
+async def look_after_imports(ctx: Ctx) -> None:
+    """Rings imports that stand still, and forgets what was never saved."""
+    resources: WorkerResources = ctx["resources"]
+    now = await resources.ledger.now()
+    try:
+        since = now - timedelta(seconds=STANDS_STILL_S)
+        standing = await in_orm(uploads.standing_still, since=since)
+        await in_orm(uploads.forget_unsaved, now=now)
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
+    for upload_id in standing:
+        name = f"sweep:{now.timestamp() * 1000:.0f}"
+        await resources.doorbell.ring_import(upload_id, name=name)
 
 
 @_waits_for_the_database

@@ -17,7 +17,9 @@ from campaigns.history_models import (
     Event,
     ShelvedStatus,
 )
+from campaigns.list_models import ListRemark, Upload, UploadPiece
 from campaigns.managers import KeptManager
+from campaigns.recipients import TEXT_LIMIT
 from campaigns.states import (
     FINISHED,
     SENT_OUT,
@@ -28,6 +30,7 @@ from campaigns.states import (
 from chatapp.models import Line
 
 __all__ = [
+    "TEXT_LIMIT",
     "Action",
     "CallbackCount",
     "Campaign",
@@ -40,10 +43,10 @@ __all__ = [
     "MinuteCount",
     "ShelvedStatus",
     "StopEntry",
+    "Upload",
+    "UploadPiece",
     "WorkerBeat",
 ]
-
-TEXT_LIMIT = 4096  # WhatsApp's own limit
 
 
 def new_tracking() -> str:
@@ -71,6 +74,8 @@ class Campaign(models.Model):
     )
     status = models.CharField(max_length=12, default=CampaignStatus.DRAFT)
     note = models.TextField(blank=True)
+    # Lines of the list that were read, empty ones left out.
+    list_lines = models.PositiveIntegerField(default=0)
     # A text sent to the operator's own phone first stands in a campaign of its own.
     trial_of = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, related_name="trials"
@@ -176,6 +181,9 @@ class Message(models.Model):
     )
     # What its row says for the variables of the text, by folded name; null without.
     fields = models.JSONField(null=True)
+    # Where it stood: the line, and whether in the upload or among what was pasted.
+    list_line = models.PositiveIntegerField(null=True)
+    is_from_upload = models.BooleanField(default=False)
     status = models.CharField(max_length=12, default=MessageStatus.WAITING)
     # "Each on its own": drawn with the row. "One after another": 0.
     delay_ms = models.PositiveIntegerField(default=0)
@@ -222,29 +230,6 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phone} · {self.status}"
-
-
-class ListRemark(models.Model):
-    """A number of the list that was left out, or kept but worth naming."""
-
-    campaign = models.ForeignKey(
-        Campaign, on_delete=models.CASCADE, related_name="remarks"
-    )
-    source = models.CharField(max_length=255, blank=True)
-    line = models.PositiveIntegerField()
-    raw = models.CharField(max_length=200)
-    reason = models.CharField(max_length=20)
-    phone = models.CharField(max_length=16, blank=True)
-    first_line = models.PositiveIntegerField(null=True)
-    first_source = models.CharField(max_length=255, blank=True)
-    is_kept = models.BooleanField(default=False)
-
-    class Meta:
-        verbose_name = _("remark")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.line}: {self.reason}"
 
 
 class Action(models.Model):

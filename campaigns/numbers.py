@@ -24,11 +24,17 @@ class Reason(StrEnum):
     SERVICE = "service"
     DIGITS_LOST = "digits_lost"
     EMPTY = "empty"
+    ON_STOP_LIST = "on_stop_list"
+    VALUE_MISSING = "value_missing"
+    TEXT_TOO_LONG = "text_too_long"
     LANDLINE = "landline"
     RESTORED = "restored"
+    CORRECTED = "corrected"
 
 
-KEPT: frozenset[Reason] = frozenset({Reason.LANDLINE, Reason.RESTORED})
+KEPT: frozenset[Reason] = frozenset(
+    {Reason.LANDLINE, Reason.RESTORED, Reason.CORRECTED}
+)
 """Reasons that name a number without refusing it."""
 
 

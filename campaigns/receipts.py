@@ -1,65 +1,77 @@
-"""What is said of a list: counted, and carried by the form until it is stored.
-
-A browser does not send a file again, so what was said of it travels with the form.
-"""
+"""The receipt of a list: what is in and what was left out, in numbers that add up."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from django.core import signing
+from campaigns.recipients import PhoneList, Reason
 
-from campaigns.recipients import PhoneList, Reason, Remark
-
-_SALT = "campaigns.remarks"
+# Nobody can write these right: the person is on the list, or wants no messages.
+FINAL = frozenset({Reason.DOUBLE, Reason.ON_STOP_LIST})
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many remarks give the same reason."""
+class Group:
+    """Remarks with the same reason, and the lines of the first of them."""
 
     reason: str
     is_kept: bool
     count: int
+    lines: Sequence[int] = ()
+
+    @property
+    def has_more(self) -> bool:
+        return self.count > len(self.lines)
 
 
-def tally(remarks: Iterable[Remark]) -> list[Tally]:
-    """Counts the remarks by reason, what was left out first."""
-    counts = Counter((remark.kept, remark.reason) for remark in remarks)
-    return [
-        Tally(reason, kept, counts[kept, reason]) for kept, reason in sorted(counts)
-    ]
+@dataclass(frozen=True)
+class Receipt:
+    """A list in numbers: each entry of its lines is in, or left out for one reason.
 
-
-def pack(remarks: Iterable[Remark]) -> str:
-    """The remarks as one signed line of text; empty for none."""
-    packed = [asdict(remark) for remark in remarks]
-    return signing.dumps(packed, salt=_SALT, compress=True) if packed else ""
-
-
-def unpack(text: str) -> tuple[Remark, ...]:
-    """What `pack` made; nothing of what was tampered with or made by an older key."""
-    if not text:
-        return ()
-    try:
-        packed = signing.loads(text, salt=_SALT)
-        return tuple(Remark(**{**r, "reason": Reason(r["reason"])}) for r in packed)
-    except (signing.BadSignature, TypeError, ValueError, KeyError):
-        return ()
-
-
-def with_earlier(phones: PhoneList, earlier: Iterable[Remark]) -> PhoneList:
-    """Puts remarks about a file, whose numbers are typed text by now, to the list.
-
-    One that named a kept number holds only while the number is there; the same one
-    about the typed text would say it twice.
+    Groups of what was left out come first, the biggest first.
     """
-    kept = {recipient.phone for recipient in phones.recipients}
-    valid = tuple(r for r in earlier if not r.kept or r.phone in kept)
-    said = {(remark.phone, remark.reason) for remark in valid if remark.kept}
-    fresh = tuple(
-        remark for remark in phones.remarks if (remark.phone, remark.reason) not in said
-    )
-    return PhoneList(phones.recipients, (*fresh, *valid), phones.lines)
+
+    lines: int
+    count_in: int
+    groups: Sequence[Group] = field(default=())
+
+    @property
+    def left_out(self) -> list[Group]:
+        return [group for group in self.groups if not group.is_kept]
+
+    @property
+    def worth_a_look(self) -> list[Group]:
+        """Groups of what is in all the same."""
+        return [group for group in self.groups if group.is_kept]
+
+    @property
+    def count_left_out(self) -> int:
+        return sum(group.count for group in self.left_out)
+
+    @property
+    def entries(self) -> int:
+        return self.count_in + self.count_left_out
+
+
+LINES_NAMED = 5
+
+
+def receipt_of(phones: PhoneList) -> Receipt:
+    """The receipt of a list that is not stored yet."""
+    counts = Counter((remark.kept, remark.reason) for remark in phones.remarks)
+    groups = [
+        Group(
+            reason,
+            kept,
+            count,
+            [r.line for r in phones.remarks if r.reason == reason][:LINES_NAMED],
+        )
+        for (kept, reason), count in counts.items()
+    ]
+    return Receipt(phones.lines, len(phones.recipients), in_order(groups))
+
+
+def in_order(groups: Sequence[Group]) -> list[Group]:
+    return sorted(groups, key=lambda group: (group.is_kept, -group.count, group.reason))

@@ -23,13 +23,13 @@ from campaigns.models import (
     ShelvedStatus,
 )
 from campaigns.next_up import Due, next_of
-from campaigns.receipts import Tally
+from campaigns.receipt_selectors import receipt_of_campaign
+from campaigns.receipts import Receipt
 from campaigns.selectors import (
     ACTIONS_SHOWN,
     CampaignPage,
     has_news_to_come,
     read_campaign,
-    read_tallies,
 )
 from campaigns.states import CampaignStatus, MessageStatus
 
@@ -90,7 +90,7 @@ class ResultsPage:
     page: MessagePage
     failures: Failures
     activity: Activity | None
-    tallies: Sequence[Tally]
+    receipt: Receipt
     actions: Sequence[Action]
     under_way: Sequence[Message]
     unsure: Sequence[Message]
@@ -106,10 +106,6 @@ class ResultsPage:
     def books(self) -> str:
         """The sum of the books as the worker counted them from the rows."""
         return wording.books(self.campaign)
-
-    @property
-    def remark_count(self) -> int:
-        return sum(tally.count for tally in self.tallies)
 
     @property
     def has_news_to_come(self) -> bool:
@@ -160,7 +156,7 @@ def read_results(*, campaign_id: int, wanted: Wanted) -> ResultsPage:
         page=read_messages(campaign, wanted),
         failures=read_failures(campaign),
         activity=campaign_activity(campaign, around.now),
-        tallies=read_tallies(campaign),
+        receipt=receipt_of_campaign(campaign),
         actions=list(actions[:ACTIONS_SHOWN])[::-1],
         under_way=_first(messages, MessageStatus.CLAIMED, campaign.claimed),
         unsure=_first(messages, MessageStatus.UNSURE, campaign.unsure),

@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
+from campaigns import previews
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import read_forecast, read_forecasts
 from campaigns.hindrances import Hindrance, look_around, why_not_now
-from campaigns.models import Action, Campaign, ListRemark, Message
-from campaigns.receipts import Tally
+from campaigns.listing import template_of
+from campaigns.models import Action, Campaign, Message, Upload
+from campaigns.previews import Sample
+from campaigns.receipt_selectors import receipt_of_campaign
+from campaigns.receipts import Receipt
 from campaigns.states import CampaignStatus
 from chatapp.models import Line
 
 PAGE = 100
-REMARKS_SHOWN = 500
 ACTIONS_SHOWN = 50
 
 
@@ -60,8 +63,9 @@ class CampaignPage:
     messages: Sequence[Message]
     page: int
     pages: int
-    remarks: Sequence[ListRemark]
-    tallies: Sequence[Tally]
+    receipt: Receipt
+    upload: Upload | None
+    samples: Sequence[Sample]
     actions: Sequence[Action]
     forecast: Forecast | None
 
@@ -71,19 +75,19 @@ class CampaignPage:
         return (self.page - 1) * PAGE + 1
 
     @property
-    def remark_count(self) -> int:
-        return sum(tally.count for tally in self.tallies)
+    def is_coming_in(self) -> bool:
+        """Whether its list is still being imported."""
+        return self.upload is not None and self.upload.is_under_way
 
+    @property
+    def has_failed_list(self) -> bool:
+        """Whether its list did not come in whole."""
+        return self.upload is not None and self.upload.has_failed
 
-@dataclass(frozen=True)
-class Receipt:
-    """What there is to say of a campaign's list, a page of it."""
-
-    campaign: Campaign
-    remarks: Sequence[ListRemark]
-    tallies: Sequence[Tally]
-    page: int
-    pages: int
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The variables of its text, by folded name."""
+        return _names_in(self.campaign.text)
 
 
 def has_news_to_come(campaign: Campaign) -> bool:
@@ -116,7 +120,6 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
     campaign = Campaign.objects.select_related("line", "trial_of").get(pk=campaign_id)
     page, pages = _place(page, campaign.total)
     messages = Message.objects.filter(campaign=campaign).order_by("id")
-    remarks = ListRemark.objects.filter(campaign=campaign)
     actions = Action.objects.filter(campaign=campaign).order_by("-id")
     return CampaignPage(
         campaign=campaign,
@@ -124,20 +127,23 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
         messages=list(messages[_slice(page)]),
         page=page,
         pages=pages,
-        remarks=list(remarks[:REMARKS_SHOWN]),
-        tallies=read_tallies(campaign),
+        receipt=receipt_of_campaign(campaign),
+        upload=Upload.objects.filter(campaign=campaign).first(),
+        samples=previews.samples_of_draft(campaign),
         actions=list(actions[:ACTIONS_SHOWN])[::-1],
         forecast=read_forecast(campaign, now),
     )
 
 
-def read_receipt(*, campaign_id: int, page: int) -> Receipt:
-    """A campaign's remarks, a page of them; raises Campaign.DoesNotExist."""
-    campaign = Campaign.objects.get(pk=campaign_id)
-    remarks = ListRemark.objects.filter(campaign=campaign)
-    tallies = read_tallies(campaign)
-    page, pages = _place(page, sum(tally.count for tally in tallies))
-    return Receipt(campaign, list(remarks[_slice(page)]), tallies, page, pages)
+def names_in_text(*, campaign_id: int) -> Mapping[str, str]:
+    """The variables of a campaign's text, by folded name; none of what is not there."""
+    texts = Campaign.objects.filter(pk=campaign_id).values_list("text", flat=True)
+    return _names_in(texts.first() or "")
+
+
+def _names_in(text: str) -> Mapping[str, str]:
+    template = template_of(text)
+    return template.names if template else {}
 
 
 def choosable_lines() -> list[Line]:
@@ -148,17 +154,6 @@ def choosable_lines() -> list[Line]:
 
 def _listed_lines() -> QuerySet[Line]:
     return Line.objects.filter(is_listed=True)
-
-
-def read_tallies(campaign: Campaign) -> list[Tally]:
-    """The remarks counted by reason, what was left out first."""
-    counted = (
-        ListRemark.objects.filter(campaign=campaign)
-        .order_by("is_kept", "reason")
-        .values_list("reason", "is_kept")
-        .annotate(count=Count("id"))
-    )
-    return [Tally(*row) for row in counted]
 
 
 def _place(page: int, count: int) -> tuple[int, int]:

@@ -6,28 +6,23 @@ Synchronous: a view calls them through `in_orm`, a command directly.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F, Q
 
 from asgi_app.database import orm_now
+from campaigns import listing, uploads
 from campaigns.forecast_selectors import read_forecast
+from campaigns.layouts import Layout
 from campaigns.ledger.cancelling import cancel_waiting
-from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
+from campaigns.models import Action, Campaign, LineClock, Upload
 from campaigns.pacing import Delays
-from campaigns.recipients import PhoneList, Remark
+from campaigns.recipients import PhoneList
 from campaigns.seals import seal_of
-from campaigns.states import CampaignStatus, Pacing
+from campaigns.states import CampaignStatus, Pacing, UploadState
 from campaigns.texts import BadText, MissingValue, read_template
 from chatapp.models import Line
-
-T = TypeVar("T")
-
-BATCH = 1000
 
 _HAS_SOMETHING_TO_STOP = (
     Q(status=CampaignStatus.DRAFT) | Q(waiting__gt=0) | Q(claimed__gt=0)
@@ -54,6 +49,28 @@ class AlreadyListed(CampaignError):
     """The phone is on the list already."""
 
 
+class OnStopList(CampaignError):
+    """Nothing may be sent to the phone."""
+
+
+class ValuesMissing(CampaignError):
+    """The text needs values that were not given; `names` are the columns."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        super().__init__(f"no value for {', '.join(names)}")
+
+
+class ListNotIn(CampaignError):
+    """The uploaded list is still coming in, or has not come in whole."""
+
+    def __init__(self, *, has_failed: bool) -> None:
+        self.has_failed = has_failed
+        super().__init__(
+            "the list has not come in whole" if has_failed else "the list is coming in"
+        )
+
+
 class ChangedSinceShown(CampaignError):
     """The list, the text, the line or the pacing is not what was agreed to."""
 
@@ -75,28 +92,21 @@ def create_campaign(
     phones: PhoneList,
     delays: Delays,
     operator: str,
+    upload: tuple[Upload, Layout] | None = None,
 ) -> Campaign:
-    """Stores a draft with its recipients and what is to be said of the list."""
+    """Stores a draft with its recipients and what is to be said of the list.
+
+    An upload is taken, and is to be imported then. Raises uploads.AlreadyTaken.
+    """
     with transaction.atomic():
-        count = len(phones.recipients)
         campaign = Campaign.objects.create(
-            name=name,
-            text=text,
-            line=line,
-            pacing=pacing,
-            created_by=operator,
-            total=count,
-            waiting=count,
+            name=name, text=text, line=line, pacing=pacing, created_by=operator
         )
-        rows = (
-            _message(campaign, recipient.phone, delays)
-            for recipient in phones.recipients
-        )
-        for batch in _batches(rows):
-            Message.objects.bulk_create(batch)
-        for remarks in _batches(_remark(campaign, r) for r in phones.remarks):
-            ListRemark.objects.bulk_create(remarks)
+        listing.store(campaign, listing.without_stopped(phones), delays=delays)
+        if upload:
+            uploads.take(upload=upload[0], campaign=campaign, layout=upload[1])
         note(campaign.pk, "created", operator, orm_now())
+        campaign.refresh_from_db()
     return campaign
 
 
@@ -105,31 +115,29 @@ def add_recipients(
 ) -> int:
     """Adds phones to a draft and returns how many were new to it.
 
-    Raises NotPossibleNow when it has started, AlreadyListed when none was new.
+    Raises NotPossibleNow when it has started, AlreadyListed or OnStopList when none is
+    left to be added, ValuesMissing.
     """
     with transaction.atomic():
-        campaign = _locked(campaign_id)
-        if campaign.status != CampaignStatus.DRAFT:
-            raise NotPossibleNow(campaign.state)
-        wanted = [recipient.phone for recipient in phones.recipients]
-        listed = set(
-            Message.objects.filter(campaign=campaign, phone__in=wanted).values_list(
-                "phone", flat=True
-            )
-        )
-        rows = [
-            _message(campaign, phone, delays) for phone in wanted if phone not in listed
-        ]
-        if not rows:
-            raise AlreadyListed
-        Message.objects.bulk_create(rows)
-        kept = [_remark(campaign, remark) for remark in phones.remarks if remark.kept]
-        ListRemark.objects.bulk_create(kept)
-        Campaign.objects.filter(pk=campaign_id).update(
-            total=F("total") + len(rows), waiting=F("waiting") + len(rows)
-        )
+        campaign = locked_draft(campaign_id)
+        _need_values(campaign, phones)
+        allowed = listing.without_stopped(phones)
+        listed = listing.already_listed(campaign, (r.phone for r in allowed.recipients))
+        new = tuple(r for r in allowed.recipients if r.phone not in listed)
+        if not new:
+            raise AlreadyListed if listed else OnStopList
+        added = {recipient.phone for recipient in new}
+        remarks = tuple(r for r in phones.remarks if r.kept and r.phone in added)
+        listing.store(campaign, PhoneList(new, remarks, len(new)), delays=delays)
         note(campaign_id, "added", operator, orm_now())
-    return len(rows)
+    return len(new)
+
+
+def _need_values(campaign: Campaign, phones: PhoneList) -> None:
+    template = listing.template_of(campaign.text)
+    for recipient in phones.recipients:
+        if template and (missing := template.missing(recipient.fields or {})):
+            raise ValuesMissing(missing)
 
 
 def start_campaign(
@@ -139,16 +147,17 @@ def start_campaign(
 
     The click that comes second with the same `key` finds it started, and returns the
     line as well. `seal` is that of what the operator was shown. Raises NotPossibleNow,
-    NobodyToSendTo, ChangedSinceShown or TextCannotBeSent.
+    ListNotIn, NobodyToSendTo, ChangedSinceShown or TextCannotBeSent.
     """
     plan = plan_of(Campaign.objects.get(pk=campaign_id))
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         now = orm_now()
         if campaign.status != CampaignStatus.DRAFT:
             if key and key == campaign.start_key:
                 return wind_clock(campaign_id, now)
             raise NotPossibleNow(campaign.state)
+        need_whole_list(campaign_id)
         if not campaign.waiting:
             raise NobodyToSendTo
         if seal is not None and seal != seal_of(campaign):
@@ -241,8 +250,24 @@ def wind_clock(campaign_id: int, now: datetime) -> int:
     return line_id
 
 
-def _locked(campaign_id: int) -> Campaign:
-    return Campaign.objects.select_for_update().get(pk=campaign_id)
+def locked_draft(campaign_id: int) -> Campaign:
+    """The draft, held for this transaction; raises NotPossibleNow."""
+    campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+    if campaign.status != CampaignStatus.DRAFT:
+        raise NotPossibleNow(campaign.state)
+    return campaign
+
+
+def need_whole_list(campaign_id: int) -> None:
+    """Raises ListNotIn unless what was uploaded has come in whole.
+
+    An import begins with its draft and never again, so what is whole stays so.
+    """
+    upload = Upload.objects.filter(
+        campaign=campaign_id, state__in=[UploadState.IMPORTING, UploadState.FAILED]
+    ).first()
+    if upload:
+        raise ListNotIn(has_failed=upload.has_failed)
 
 
 def note(
@@ -257,30 +282,3 @@ def note(
     Action.objects.create(
         campaign_id=campaign_id, verb=verb, operator=operator, at=at, count=count
     )
-
-
-def _message(campaign: Campaign, phone: str, delays: Delays) -> Message:
-    own = campaign.pacing == Pacing.EACH_ON_ITS_OWN
-    return Message(
-        campaign=campaign, phone=phone, delay_ms=delays.draw_ms() if own else 0
-    )
-
-
-def _remark(campaign: Campaign, remark: Remark) -> ListRemark:
-    return ListRemark(
-        campaign=campaign,
-        source=remark.source,
-        line=remark.line,
-        raw=remark.raw,
-        reason=remark.reason,
-        phone=remark.phone or "",
-        first_line=remark.first_line,
-        first_source=remark.first_source,
-        is_kept=remark.kept,
-    )
-
-
-def _batches(rows: Iterable[T]) -> Iterator[list[T]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch

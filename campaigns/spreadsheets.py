@@ -1,170 +1,209 @@
-"""Uploaded files (.txt, .csv, .xlsx): bytes in, phones out."""
+"""Uploaded files (.txt, .csv, .xlsx): bytes in, lines with phones and values out.
+
+A file is looked at once, which gives a `Layout`; by that it is read as often as need
+be, from pieces, each time the same way.
+"""
 
 from __future__ import annotations
 
 import datetime
 import io
-import re
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from python_calamine import (
     CalamineError,
+    CalamineSheet,
     CalamineWorkbook,
     PasswordError,
     SheetVisibleEnum,
 )
 
-from campaigns.recipients import PhoneList, read_text, split_lines
-from campaigns.tables import Row, find_columns, parse_csv, read_rows
+from campaigns.encodings import (
+    count_lines,
+    find_encoding,
+    is_workbook,
+    read_text_lines,
+)
+from campaigns.layouts import (
+    SOURCE_LENGTH,
+    Kind,
+    Layout,
+    Unreadable,
+    UnreadableFile,
+    source_of,
+)
+from campaigns.recipients import Entry, PhoneList, judge, read_lines
+from campaigns.tables import (
+    Columns,
+    Row,
+    find_columns,
+    find_delimiter,
+    read_directive,
+    read_rows,
+    split_rows,
+    wanted,
+)
+from campaigns.texts import Template
 from campaigns.zipguard import UnsafeZip, check_workbook
 
-MAX_ROWS = 100_000
-_SOURCE_LENGTH = 200
-_HEAD = 64 * 1024
-_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
+__all__ = [
+    "MAX_ROWS",
+    "Unreadable",
+    "UnreadableFile",
+    "look_at",
+    "look_at_text",
+    "read_entries",
+    "read_file",
+]
+
+MAX_ROWS = 1_000_000
+HEAD_SHOWN = 6
+_HEAD_ROWS = 2_000
+_CELL_SHOWN = 60
+_WIDEST_SHOWN = 30
 
 
-class Unreadable(StrEnum):
-    """Why a file as a whole can't be read."""
+def look_at(
+    name: str,
+    data: bytes,
+    *,
+    region: str,
+    column: int | None = None,
+    max_rows: int = MAX_ROWS,
+) -> Layout:
+    """Says how a file is to be read, by what is in it; its name only tells lists from
+    tables. `column` is the phones' column where a person has chosen one.
 
-    EMPTY = "empty"
-    NOT_A_TABLE = "not_a_table"
-    BROKEN = "broken"
-    PASSWORD_PROTECTED = "password_protected"
-    TOO_BIG = "too_big"
-    TOO_MANY_ROWS = "too_many_rows"
-    NO_PHONE_COLUMN = "no_phone_column"
-    OLD_WORKBOOK = "old_workbook"  # .xls: to be saved as .xlsx
-    UNKNOWN_KIND = "unknown_kind"
+    Raises UnreadableFile. Reads the first rows only, but unpacks a whole workbook.
+    """
+    if is_workbook(data):
+        _check_zip(data)
+        layout = _look_at_workbook(data, region, column)
+    else:
+        is_table = name.lower().endswith((".csv", ".tsv"))
+        layout = _look_at_text(data, is_table, region, column)
+    if layout.rows - layout.first_row > max_rows:
+        raise UnreadableFile(Unreadable.TOO_MANY_ROWS)
+    return layout
 
 
-class UnreadableFile(Exception):
-    """The file can't be read; `code` says why."""
-
-    def __init__(self, code: Unreadable) -> None:
-        super().__init__(code.value)
-        self.code = code
+def look_at_text(data: bytes, *, region: str) -> Layout:
+    """Says the same of what is pasted, in UTF-8; raises UnreadableFile."""
+    return _look_at_text(data, False, region, None)
 
 
-_ZIP = b"PK\x03\x04"
-_EMPTY_ZIP = b"PK\x05\x06"
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# PDF, PNG, JPEG, GIF, RAR, 7z, gzip, RTF: no text, whatever the name says.
-_FOREIGN = (
-    b"%PDF",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"Rar!",
-    b"7z\xbc\xaf",
-    b"\x1f\x8b",
-    b"{\\rtf",
-)
+def read_entries(
+    pieces: Iterable[bytes],
+    layout: Layout,
+    *,
+    region: str,
+    names: Collection[str] = (),
+    after: int = 0,
+) -> Iterator[Entry]:
+    """Reads a file in pieces by its layout, from the line behind `after` on.
+
+    `names` are the folded names of the columns whose values are wanted. CPU-bound: a
+    second for some 30,000 rows. Raises UnreadableFile where a workbook is damaged.
+    """
+    if layout.kind == Kind.WORKBOOK:
+        rows: Iterator[Row] = _sheet_rows(b"".join(pieces), layout.sheet)
+    else:
+        lines = read_text_lines(pieces, layout.encoding)
+        if layout.kind == Kind.LIST:
+            numbered = enumerate(lines, start=1)
+            yield from read_lines(
+                (line for line in numbered if line[0] > after), region=region
+            )
+            return
+        rows = split_rows(lines, layout.delimiter)
+    first = max(layout.first_row, after)
+    yield from read_rows(
+        enumerate(islice(rows, first, None), start=first + 1),
+        layout.phones,
+        region=region,
+        values=wanted(layout.values, names),
+    )
 
 
 def read_file(
-    name: str, data: bytes, *, region: str, max_rows: int = MAX_ROWS
+    name: str,
+    data: bytes,
+    *,
+    region: str,
+    max_rows: int = MAX_ROWS,
+    template: Template | None = None,
+    column: int | None = None,
 ) -> PhoneList:
-    """Reads a file by what is in it; the name only tells lists from tables.
-
-    Raises UnreadableFile. CPU-bound: a second for some 30,000 rows.
-    """
-    source = re.split(r"[\\/]", name)[-1][:_SOURCE_LENGTH]
-    if not data.strip(b"\0\r\n\t \xef\xbb\xbf\xff\xfe"):
-        raise UnreadableFile(Unreadable.EMPTY)
-    if data.startswith((_ZIP, _EMPTY_ZIP)):
-        _check_zip(data)
-        return _read_workbook(data, source, region, max_rows)
-    if data.startswith(_OLE):
-        raise UnreadableFile(_what_ole_holds(data))
-    if data.startswith(_FOREIGN):
-        raise UnreadableFile(Unreadable.UNKNOWN_KIND)
-    text = decode(data)
-    if not text.strip():
-        raise UnreadableFile(Unreadable.EMPTY)
-    if name.lower().endswith((".csv", ".tsv")):
-        return _read_csv(text, source, region, max_rows)
-    return _read_list(text, source, region, max_rows)
-
-
-def _what_ole_holds(data: bytes) -> Unreadable:
-    """Names a file of the old Office kind; none of them is opened.
-
-    python-calamine 0.9.1 reads .xls, but a few flipped bytes make it ask for
-    gigabytes, and a failed allocation in Rust aborts the whole process.
-    """
-    if "EncryptedPackage".encode("utf-16-le") in data:
-        return Unreadable.PASSWORD_PROTECTED
-    if any(name.encode("utf-16-le") in data for name in ("Workbook", "Book\0")):
-        return Unreadable.OLD_WORKBOOK
-    return Unreadable.UNKNOWN_KIND
-
-
-def decode(data: bytes) -> str:
-    """Decodes UTF-8 and UTF-16, with or without BOM, and cp1251.
-
-    Raises UnreadableFile for what is no text.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    head = data[:_HEAD]
-    if b"\0" in head:
-        # Digits, delimiters and line ends have a zero for their upper byte.
-        even, odd = head[::2].count(0), head[1::2].count(0)
-        enough = len(head) // 40
-        if odd > 4 * even and odd > enough:
-            return data.decode("utf-16-le", errors="replace")
-        if even > 4 * odd and even > enough:
-            return data.decode("utf-16-be", errors="replace")
-        raise UnreadableFile(Unreadable.UNKNOWN_KIND)
-    if len(head) - len(head.translate(None, _CONTROLS)) > len(head) // 50:
-        raise UnreadableFile(Unreadable.UNKNOWN_KIND)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1251", errors="replace")
-
-
-def _read_csv(text: str, source: str, region: str, max_rows: int) -> PhoneList:
-    rows, share = parse_csv(text)
-    if share < 0.5:
-        # No delimiter that holds for most rows: one column, or a plain list.
-        rows = [[line] for line in split_lines(text)]
-    result = _read_table(rows, source, region, max_rows)
-    if result is None:
+    """Reads and judges a whole file at once; raises UnreadableFile."""
+    layout = look_at(name, data, region=region, max_rows=max_rows, column=column)
+    if layout.is_unclear:
         raise UnreadableFile(Unreadable.NO_PHONE_COLUMN)
-    return result
+    names = template.names if template else ()
+    entries = read_entries([data], layout, region=region, names=names)
+    return judge(entries, source=source_of(name), template=template)
 
 
-def _read_list(text: str, source: str, region: str, max_rows: int) -> PhoneList:
-    """Reads a .txt like what is pasted, unless it is plainly a table."""
-    lines = sum(1 for line in split_lines(text) if line and not line.isspace())
-    if lines > max_rows:
-        raise UnreadableFile(Unreadable.TOO_MANY_ROWS)
-    rows, share = parse_csv(text)
-    if share >= 0.9 and lines > 1:
-        columns = find_columns(rows, region=region)
-        # Two columns of phones without a header are a list with delimiters.
-        if columns and (
-            columns.is_named or (len(columns.phones) == 1 and columns.others < 0.1)
-        ):
-            return read_rows(rows, columns, region=region, source=source)
-    return read_text(text, region=region, source=source)
+def _look_at_text(
+    data: bytes, is_table: bool, region: str, column: int | None
+) -> Layout:
+    encoding = find_encoding(data)
+    lines = list(islice(read_text_lines([data], encoding), _HEAD_ROWS))
+    if not any(line.strip() for line in lines) and len(lines) < _HEAD_ROWS:
+        raise UnreadableFile(Unreadable.EMPTY)
+    delimiter, share = find_delimiter(lines)
+    if is_table and share < 0.5:
+        # No delimiter that holds for most rows: one column, or a plain list.
+        delimiter = ""
+    rows = list(split_rows(lines, delimiter))
+    if directive := read_directive(lines[0]):
+        rows[0] = []
+    columns = find_columns(rows, region=region, chosen=column)
+    filled = sum(1 for line in lines if line and not line.isspace())
+    layout = Layout(
+        kind=Kind.TABLE,
+        rows=max(count_lines(data, encoding), len(lines)),
+        encoding=encoding,
+        delimiter=delimiter,
+    )
+    if not (is_table or _is_plainly_a_table(columns, share, filled)):
+        return replace(layout, kind=Kind.LIST, head=_shown([[x] for x in lines]))
+    layout = _with_columns(layout, columns, rows)
+    return replace(layout, first_row=max(layout.first_row, int(bool(directive))))
 
 
-def _read_table(
-    rows: Sequence[Row], source: str, region: str, max_rows: int
-) -> PhoneList | None:
-    columns = find_columns(rows, region=region)
-    if columns is None:
-        return None
-    below = rows[columns.first_row :]
-    if len(below) > max_rows and (
-        sum(1 for row in below if any(cell.strip() for cell in row)) > max_rows
-    ):
-        raise UnreadableFile(Unreadable.TOO_MANY_ROWS)
-    return read_rows(rows, columns, region=region, source=source)
+def _is_plainly_a_table(columns: Columns, share: float, lines: int) -> bool:
+    """Whether what has no name of a table is one all the same.
+
+    Two columns of phones without a header are a list with delimiters.
+    """
+    return (
+        share >= 0.9
+        and lines > 1
+        and (columns.is_named or (len(columns.phones) == 1 and columns.others < 0.1))
+    )
+
+
+def _with_columns(layout: Layout, columns: Columns, rows: Sequence[Row]) -> Layout:
+    return replace(
+        layout,
+        phones=columns.phones,
+        first_row=columns.first_row,
+        names=tuple(
+            (column, name[:SOURCE_LENGTH]) for column, name in columns.names.items()
+        ),
+        head=_shown(rows),
+    )
+
+
+def _shown(rows: Sequence[Row]) -> tuple[tuple[str, ...], ...]:
+    """The first rows that are not empty, cut to what can be shown."""
+    filled = (row for row in rows if any(cell.strip() for cell in row))
+    return tuple(
+        tuple(cell.strip()[:_CELL_SHOWN] for cell in row[:_WIDEST_SHOWN])
+        for row in islice(filled, HEAD_SHOWN)
+    )
 
 
 def _check_zip(data: bytes) -> None:
@@ -174,9 +213,12 @@ def _check_zip(data: bytes) -> None:
         raise UnreadableFile(Unreadable(error.code)) from error
 
 
-def _read_workbook(data: bytes, source: str, region: str, max_rows: int) -> PhoneList:
-    """Reads the first sheet with phones, visible sheets before hidden ones."""
-    is_empty = True
+def _look_at_workbook(data: bytes, region: str, column: int | None) -> Layout:
+    """Takes the first sheet with phones, visible sheets before hidden ones.
+
+    Without any it is the first with something in it.
+    """
+    unclear: Layout | None = None
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
             hidden = [
@@ -184,18 +226,40 @@ def _read_workbook(data: bytes, source: str, region: str, max_rows: int) -> Phon
                 for sheet in book.sheets_metadata
             ]
             for index in sorted(range(len(hidden)), key=hidden.__getitem__):
-                # iter_rows begins at row 1; to_python would skip empty ones above.
-                cells = book.get_sheet_by_index(index).iter_rows()
-                rows = [[_text(cell) for cell in row] for row in cells]
-                is_empty = is_empty and not any(map(any, rows))
-                result = _read_table(rows, source, region, max_rows)
-                if result is not None:
-                    return result
+                sheet = book.get_sheet_by_index(index)
+                rows = list(islice(_rows_of(sheet), _HEAD_ROWS))
+                if not any(map(any, rows)):
+                    continue
+                layout = _with_columns(
+                    Layout(
+                        Kind.WORKBOOK, rows=(sheet.end or (0, 0))[0] + 1, sheet=index
+                    ),
+                    find_columns(rows, region=region, chosen=column),
+                    rows,
+                )
+                if layout.phones:
+                    return layout
+                unclear = unclear or layout
     except PasswordError as error:
         raise UnreadableFile(Unreadable.PASSWORD_PROTECTED) from error
     except CalamineError as error:
         raise UnreadableFile(Unreadable.BROKEN) from error
-    raise UnreadableFile(Unreadable.EMPTY if is_empty else Unreadable.NO_PHONE_COLUMN)
+    if unclear is None:
+        raise UnreadableFile(Unreadable.EMPTY)
+    return unclear
+
+
+def _sheet_rows(data: bytes, index: int) -> Iterator[Row]:
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
+            yield from _rows_of(book.get_sheet_by_index(index))
+    except CalamineError as error:
+        raise UnreadableFile(Unreadable.BROKEN) from error
+
+
+def _rows_of(sheet: CalamineSheet) -> Iterator[list[str]]:
+    # iter_rows begins at row 1; to_python would skip empty ones above.
+    return ([_text(cell) for cell in row] for row in sheet.iter_rows())
 
 
 def _text(

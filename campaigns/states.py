@@ -46,6 +46,16 @@ SENT_OUT = "sent_out"
 FINISHED = "finished"
 
 
+class UploadState(StrEnum):
+    """How far an uploaded list has come."""
+
+    KEPT = "kept"  # its form has not been saved yet
+    IMPORTING = "importing"
+    DONE = "done"
+    STOPPED = "stopped"  # the draft was cancelled meanwhile
+    FAILED = "failed"
+
+
 class Pacing(StrEnum):
     ONE_AFTER_ANOTHER = "one_after_another"
     EACH_ON_ITS_OWN = "each_on_its_own"

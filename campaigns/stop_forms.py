@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -15,10 +16,14 @@ from django.utils.translation import gettext_lazy as lazy
 
 from campaigns import wording
 from campaigns.forms import UPLOAD_LIMIT_MB
-from campaigns.recipients import PhoneList, Reason, Remark, merge, read_text
-from campaigns.spreadsheets import MAX_ROWS, Unreadable, UnreadableFile, read_file
+from campaigns.recipients import PhoneList, Reason, Remark, read_text
+from campaigns.spreadsheets import Unreadable, UnreadableFile, read_file
 
 REASON_LIMIT = 200
+MOST_LINES = 100_000
+
+_TOO_MANY = lazy("There are more than 100,000 lines. Please split the list.")
+_NO_COLUMN = lazy("No column with phones was found in the file.")
 
 
 class StopForm(forms.Form):
@@ -91,8 +96,8 @@ class StopForm(forms.Form):
 
     def clean_phones(self) -> PhoneList:
         text = self.cleaned_data["phones"].replace("\r\n", "\n").replace("\r", "\n")
-        if text.count("\n") >= MAX_ROWS:
-            raise ValidationError(wording.UNREADABLE[Unreadable.TOO_MANY_ROWS])
+        if text.count("\n") >= MOST_LINES:
+            raise ValidationError(_TOO_MANY)
         return read_text(text, region=self._region)
 
     def clean_upload(self) -> PhoneList | None:
@@ -105,15 +110,24 @@ class StopForm(forms.Form):
                 % {"limit": UPLOAD_LIMIT_MB}
             )
         try:
-            return read_file(upload.name, upload.read(), region=self._region)
+            data = upload.read()
+            return read_file(
+                upload.name, data, region=self._region, max_rows=MOST_LINES
+            )
         except UnreadableFile as error:
+            if error.code == Unreadable.TOO_MANY_ROWS:
+                raise ValidationError(_TOO_MANY) from error
+            if error.code == Unreadable.NO_PHONE_COLUMN:
+                raise ValidationError(_NO_COLUMN) from error
             raise ValidationError(wording.UNREADABLE[error.code]) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         phones: PhoneList = cleaned.get("phones") or PhoneList()
         if from_file := cleaned.get("upload"):
-            phones = merge(phones, from_file)
+            known = {recipient.phone for recipient in phones.recipients}
+            new = (r for r in from_file.recipients if r.phone not in known)
+            phones += replace(from_file, recipients=tuple(new))
         self.phone_list = phones
         if not (phones.recipients or self.errors):
             self.add_error(

@@ -21,12 +21,12 @@ from campaigns import stops
 from campaigns.csvfiles import BOM, Cell, csv_lines, delimiter_for
 from campaigns.export_views import as_file
 from campaigns.models import StopEntry
-from campaigns.selectors import REMARKS_SHOWN
 from campaigns.stop_forms import StopForm
 from campaigns.views import PHONE, require_page_or_post
 
 LONGEST_KEY = 18  # digits that fit a BIGINT, whatever they are
 LONGEST_COUNT = 7
+WRONG_SHOWN = 500
 
 
 @require_page_or_post
@@ -98,7 +98,7 @@ async def _page(
         "added": added if added or known else None,
         "known": known,
         "removed": removed[0] if removed else "",
-        "wrong": form.wrong[:REMARKS_SHOWN],
+        "wrong": form.wrong[:WRONG_SHOWN],
         "words": settings.STOP_WORDS,
     }
     return render(request, "campaigns/stops.html", ctx, status=status)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from campaigns.numbers import Reason
-from campaigns.recipients import Collector, PhoneList, split_lines
+from campaigns.recipients import Entry, nothing
 from campaigns.scanning import find_numbers
+from campaigns.texts import NAME_LENGTH, fold
 
 Row = Sequence[str]
+
+VALUE_LENGTH = 200
 
 _SAMPLE_ROWS = 300
 _HEADER_WITHIN = 20
 _DELIMITERS = "\t;|,"
 _HEADER_LENGTH = 60
+# A quote that is open for longer was never meant to hold line ends.
+_LINES_IN_QUOTES = 10
 
 # "Тел" begins телефон and Телеграм alike.
 _SURELY_PHONE = re.compile(
@@ -39,59 +44,90 @@ _WIDEST = 256
 
 
 class Columns(NamedTuple):
-    """Where the phones are.
+    """Where the phones are, none if that is not clear, and how the others are called.
 
-    `first_row` is the index of the first row below the header.
+    `first_row` is the index of the first row below the header; `names` are the
+    header's cells by column.
     """
 
     phones: tuple[int, ...]
     first_row: int
+    names: Mapping[int, str]
     is_named: bool  # by a header that leaves no doubt
     others: float  # the greatest share of phones in any other column
 
 
-def parse_csv(text: str) -> tuple[list[list[str]], float]:
-    """Splits a delimited text; also says which share of rows has the same width.
-
-    Rows keep their place, blank ones are empty lists. A text without a delimiter
-    gives one column.
-    """
-    directive = re.match(r"sep=(.)\r?\n", text)
-    sample = [line for line in split_lines(text[:200_000])[:_SAMPLE_ROWS] if line]
+def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
+    """The delimiter, "" for none, and which share of the lines has the same width."""
+    if directive := read_directive(lines[0] if lines else ""):
+        return directive, 1.0
+    sample = [line for line in lines[:_SAMPLE_ROWS] if line]
     best = (0.0, "")
-    for delimiter in directive[1] if directive else _DELIMITERS:
-        widths = Counter(len(row) for row in _rows("\n".join(sample), delimiter) if row)
+    for delimiter in _DELIMITERS:
+        rows = split_rows(sample, delimiter)
+        widths = Counter(len(row) for row in rows if row)
         width, count = widths.most_common(1)[0] if widths else (1, 0)
         share = count / widths.total() if 1 < width <= _WIDEST else 0.0
         # Decimal commas are as regular as the real delimiter; the order decides.
         if share > best[0] + 0.02:
             best = share, delimiter
-    rows = _rows(text, best[1])
-    if directive and rows:
-        rows[0] = []
-    return rows, best[0]
+    return best[1], best[0]
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
-    if not delimiter:
-        return [[line] if line.strip() else [] for line in split_lines(text)]
-    try:
-        rows = list(
-            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        )
-    except csv.Error:
-        rows = None
-    # A quote that is never closed swallows the rows behind it.
-    if rows is None or any(cell.count("\n") > 10 for row in rows for cell in row):
-        return [
-            [cell.strip().strip('"') for cell in line.split(delimiter)] if line else []
-            for line in split_lines(text)
-        ]
-    return rows
+def read_directive(line: str) -> str:
+    """The delimiter that Excel's own first line names, "sep=;"; "" without one."""
+    found = re.fullmatch(r"sep=(.)", line)
+    return found[1] if found else ""
 
 
-def find_columns(rows: Sequence[Row], *, region: str) -> Columns | None:
-    """Finds the phone columns by their header and by what is in them."""
+def split_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Splits lines into cells; blank lines give empty rows, so that rows keep count.
+
+    A quoted cell may hold line ends. A quote that is never closed swallows nothing.
+    """
+    ahead: list[str] = []
+    remaining = iter(lines)
+    while True:
+        line = ahead.pop(0) if ahead else next(remaining, None)
+        if line is None:
+            return
+        if not delimiter:
+            yield [line] if line.strip() else []
+        elif '"' not in line:
+            yield line.split(delimiter) if line else []
+        else:
+            ahead += islice(remaining, max(_LINES_IN_QUOTES - len(ahead), 0))
+            row, taken = _quoted(line, ahead, delimiter)
+            del ahead[:taken]
+            yield row
+
+
+def _quoted(line: str, ahead: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    """The cells of a line with quotes, and how many of the next lines belong to it."""
+    for taken in range(len(ahead) + 1):
+        whole = [line, *ahead[:taken]]
+        ends = [part + "\n" for part in whole[:-1]]
+        try:
+            rows = list(
+                csv.reader([*ends, whole[-1]], delimiter=delimiter, strict=True)
+            )
+        except csv.Error:
+            continue
+        return (rows[0] if len(rows) == 1 else _cells(line, delimiter)), taken
+    return _cells(line, delimiter), 0
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(delimiter)]
+
+
+def find_columns(
+    rows: Sequence[Row], *, region: str, chosen: int | None = None
+) -> Columns:
+    """Finds the phone columns by their header and by what is in them.
+
+    A column that a person has chosen is taken whatever is in it.
+    """
     header, names = _find_header(rows, region)
     below = rows[header + 1 :]
     shares = _shares(below, region)
@@ -99,18 +135,19 @@ def find_columns(rows: Sequence[Row], *, region: str) -> Columns | None:
     named = [c for c in columns if _SURELY_PHONE.search(names.get(c, ""))]
     hinted = [c for c in columns if _MAYBE_PHONE.search(names.get(c, ""))]
     usable = {c for c in columns if not _OTHER.search(names.get(c, ""))}
-    chosen = (
-        [c for c in named if c in usable and shares[c] >= 0.1]
+    phones = (
+        [chosen]
+        if chosen is not None
+        else [c for c in named if c in usable and shares[c] >= 0.1]
         or [c for c in hinted if c in usable and shares[c] >= 0.3]
         or [c for c in named if shares[c] >= 0.1]
         or [c for c in columns if c in usable and shares[c] >= 0.5]
         # Every cell is broken: the receipt names each.
         or named
     )
-    if not chosen:
-        return None
-    others = max((s for c, s in enumerate(shares) if c not in chosen), default=0.0)
-    return Columns(tuple(chosen), header + 1, set(chosen) <= set(named), others)
+    others = max((s for c, s in enumerate(shares) if c not in phones), default=0.0)
+    is_named = bool(phones) and set(phones) <= set(named)
+    return Columns(tuple(phones), header + 1, names, is_named, others)
 
 
 def _find_header(rows: Sequence[Row], region: str) -> tuple[int, dict[int, str]]:
@@ -155,23 +192,45 @@ def _shares(rows: Sequence[Row], region: str) -> list[float]:
     return [phones[c] / filled[c] if filled[c] else 0.0 for c in range(width)]
 
 
+def folded(names: Mapping[int, str]) -> dict[str, int]:
+    """The columns by the names by which a text can call them; the first of two wins."""
+    columns: dict[str, int] = {}
+    for column, name in sorted(names.items()):
+        if len(name) <= NAME_LENGTH:
+            columns.setdefault(fold(name), column)
+    return columns
+
+
 def read_rows(
-    rows: Sequence[Row], columns: Columns, *, region: str, source: str
-) -> PhoneList:
-    """Reads the phone cells; rows are counted from 1, the header included."""
-    collector = Collector(source)
-    for number, row in enumerate(rows[columns.first_row :], columns.first_row + 1):
+    rows: Iterable[tuple[int, Row]],
+    phones: Sequence[int],
+    *,
+    region: str,
+    values: Mapping[str, int] | None = None,
+) -> Iterator[Entry]:
+    """Reads the phone cells of numbered rows, and the values of named columns."""
+    wanted = (values or {}).items()
+    for number, row in rows:
         if not any(cell.strip() for cell in row):
             continue
-        collector.count_line()
-        cells = [row[c] for c in columns.phones if c < len(row) and row[c].strip()]
-        if not cells:
+        fields = {
+            name: value
+            for name, column in wanted
+            if column < len(row) and (value := row[column].strip()[:VALUE_LENGTH])
+        }
+        cells = [row[c] for c in phones if c < len(row) and row[c].strip()]
+        if cells:
+            found = [
+                number
+                for cell in cells
+                for number in find_numbers(cell, region=region) or [nothing(cell)]
+            ]
+        else:
             text = " ".join(cell.strip() for cell in row if cell.strip())
-            collector.remark(number, text, Reason.EMPTY)
-        for cell in cells:
-            found = find_numbers(cell, region=region)
-            if found:
-                collector.add(number, found)
-            else:
-                collector.remark(number, cell, Reason.NOT_A_NUMBER)
-    return collector.result()
+            found = [nothing(text, Reason.EMPTY)]
+        yield Entry(number, found, fields)
+
+
+def wanted(values: Mapping[str, int], names: Collection[str]) -> dict[str, int]:
+    """Only the columns that a text names."""
+    return {name: column for name, column in values.items() if name in names}

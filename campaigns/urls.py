@@ -11,8 +11,10 @@ from campaigns import (
     decision_views,
     desk_views,
     export_views,
+    new_views,
     path_converters,
     queue_views,
+    receipt_views,
     stop_views,
     views,
 )
@@ -22,9 +24,24 @@ register_converter(path_converters.Digits, "digits")
 app_name = "campaigns"
 urlpatterns = [
     path("", views.campaign_list, name="list"),
-    path("campaigns/new/", views.new_campaign, name="new"),
+    path("campaigns/new/", new_views.new_campaign, name="new"),
     path("campaigns/<int:campaign_id>/", views.campaign, name="campaign"),
-    path("campaigns/<int:campaign_id>/receipt/", views.receipt, name="receipt"),
+    path("campaigns/<int:campaign_id>/receipt/", receipt_views.receipt, name="receipt"),
+    path(
+        "campaigns/<int:campaign_id>/receipt/all.csv",
+        receipt_views.download,
+        name="receipt-csv",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/receipt/<slug:reason>/",
+        receipt_views.group,
+        name="receipt-group",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/receipt/<slug:reason>.csv",
+        receipt_views.download,
+        name="receipt-group-csv",
+    ),
     path("campaigns/<int:campaign_id>/recipients/", views.add_phone, name="add-phone"),
     path("campaigns/<int:campaign_id>/confirm/", confirm_views.confirm, name="confirm"),
     path("campaigns/<int:campaign_id>/trial/", confirm_views.trial, name="trial"),

@@ -18,24 +18,22 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
-from campaigns import receipts, results, selectors, services, wording
+from campaigns import list_words, results, selectors, services, wording
 from campaigns.away import says_when_away
-from campaigns.forms import CampaignForm, PhoneForm
 from campaigns.message_pages import Wanted
-from campaigns.models import TEXT_LIMIT, Campaign
-from campaigns.pacing import Delays, Duration, how_long
+from campaigns.models import Campaign
+from campaigns.pacing import Delays
+from campaigns.phone_form import PhoneForm
 from campaigns.recipients import read_phone
-from campaigns.states import CampaignStatus, Pacing
+from campaigns.states import CampaignStatus
 from campaigns.troubles import Troubles
 
 RELOAD_S = 5
-EXAMPLE = 100  # recipients for which the form says beforehand how long they take
 PHONE = re.compile(r"\+[0-9]{7,15}")
 
 require_page_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -43,6 +41,7 @@ require_page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 class Doorbell(Protocol):
     async def ring(self, line_id: int, after: timedelta, *, name: str) -> bool: ...
+    async def ring_import(self, upload_id: int, *, name: str) -> bool: ...
 
 
 class Resources(Protocol):
@@ -61,32 +60,9 @@ class Resources(Protocol):
 @says_when_away
 @require_safe
 async def campaign_list(request: HttpRequest) -> HttpResponse:
-    found = await in_orm(selectors.list_campaigns, page=_page_number(request))
+    found = await in_orm(selectors.list_campaigns, page=page_number(request))
     ctx = {"list": found, "page": found.page, "pages": found.pages}
     return live_page(request, "campaigns/list.html", ctx, found.has_news_to_come)
-
-
-@require_page_or_post
-async def new_campaign(request: HttpRequest) -> HttpResponse:
-    """Checks a list, or stores a draft; whatever is wrong comes back with the input."""
-    delays = resources_of(request).delays
-    form, draft = await in_orm(_read_form, request, delays)
-    if draft:
-        return redirect("campaigns:campaign", draft.pk)
-    phones = form.phone_list
-    count = len(phones.recipients) if phones else 0
-    ctx = {
-        "form": form,
-        "text_limit": TEXT_LIMIT,
-        "phones": phones,
-        "remarks": phones.remarks[: selectors.REMARKS_SHOWN] if phones else (),
-        "tallies": receipts.tally(phones.remarks) if phones else (),
-        "count": count or EXAMPLE,
-        "lengths": _lengths(count or EXAMPLE, delays),
-        "pause": wording.seconds_between(delays.least_s, delays.most_s),
-    }
-    status = 422 if form.errors else 200
-    return render(request, "campaigns/new.html", ctx, status=status)
 
 
 @says_when_away
@@ -95,23 +71,12 @@ async def campaign(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return await campaign_page(request, campaign_id)
 
 
-@says_when_away
-@require_safe
-async def receipt(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    page = _page_number(request)
-    try:
-        found = await in_orm(selectors.read_receipt, campaign_id=campaign_id, page=page)
-    except Campaign.DoesNotExist as error:
-        raise Http404 from error
-    ctx = {"receipt": found, "page": found.page, "pages": found.pages}
-    return render(request, "campaigns/receipt.html", ctx)
-
-
 @require_page_or_post
 async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("campaigns:campaign", campaign_id)
-    form = PhoneForm(request.POST, region=settings.PHONE_REGION)
+    names = await in_orm(selectors.names_in_text, campaign_id=campaign_id)
+    form = PhoneForm(request.POST, region=settings.PHONE_REGION, names=names)
     if not form.is_valid():
         return await campaign_page(request, campaign_id, phone=form, status=422)
     phones = form.cleaned_data["phone"]
@@ -128,6 +93,12 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
     except services.AlreadyListed:
         form.add_error("phone", _("This phone is on the list already."))
         return await campaign_page(request, campaign_id, phone=form, status=409)
+    except services.OnStopList:
+        form.add_error("phone", _("This phone is on the stop list."))
+        return await campaign_page(request, campaign_id, phone=form, status=409)
+    except services.ValuesMissing as error:
+        form.add_error("phone", list_words.values_missing(error.names))
+        return await campaign_page(request, campaign_id, phone=form, status=422)
     except services.CampaignError as error:
         said = in_words(error)
         return await campaign_page(request, campaign_id, trouble=said, status=409)
@@ -160,30 +131,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     limit_mb = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
     ctx = {"too_big": too_big, "limit_mb": limit_mb}
     return render(request, "400.html", ctx, status=413 if too_big else 400)
-
-
-def _read_form(
-    request: HttpRequest, delays: Delays
-) -> tuple[CampaignForm, Campaign | None]:
-    """Reads the form, and stores the draft if it is good and to be saved."""
-    form = CampaignForm(
-        *((request.POST, request.FILES) if request.method == "POST" else ()),
-        lines=selectors.choosable_lines(),
-        region=settings.PHONE_REGION,
-        now=timezone.now(),
-    )
-    if not (form.is_valid() and form.is_to_be_saved):
-        return form, None
-    draft = services.create_campaign(
-        name=form.cleaned_data["name"],
-        text=form.cleaned_data["text"],
-        line=form.cleaned_data["line"],
-        pacing=form.cleaned_data["pacing"],
-        phones=form.cleaned_data["phones"],
-        delays=delays,
-        operator=operator_of(request),
-    )
-    return form, draft
 
 
 async def _act(
@@ -221,7 +168,7 @@ async def campaign_page(
     trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    page = _page_number(request)
+    page = page_number(request)
     try:
         if template:
             found: selectors.CampaignPage | results.ResultsPage = await in_orm(
@@ -240,16 +187,22 @@ async def campaign_page(
         "it": found,
         "campaign": found.campaign,
         "trouble": trouble,
+        "receipt": found.receipt,
+        "receipt_words": list_words.receipt(found.receipt),
     }
     if isinstance(found, results.ResultsPage):
         # An answer to a POST does not reload.
         live = found.has_news_to_come and request.method != "POST"
         return live_page(request, "campaigns/results.html", ctx, live, status=status)
     ctx |= {"page": found.page, "pages": found.pages}
-    if found.campaign.status == CampaignStatus.DRAFT:
+    is_draft = found.campaign.status == CampaignStatus.DRAFT
+    if is_draft and found.is_coming_in and not template:
+        live = request.method != "POST"
+        return live_page(request, "campaigns/importing.html", ctx, live, status=status)
+    if is_draft:
         region = settings.PHONE_REGION
         added = PHONE.fullmatch(request.GET.get("added", ""))
-        ctx["phone"] = phone or PhoneForm(region=region)
+        ctx["phone"] = phone or PhoneForm(region=region, names=found.names)
         ctx["added"] = read_phone(added[0], region=region) if added else None
     # A page with a field or a question does not reload.
     template = template or "campaigns/draft.html"
@@ -273,21 +226,18 @@ def live_page(
     return response
 
 
-def _lengths(count: int, delays: Delays) -> list[tuple[Pacing, Duration]]:
-    rate = settings.CHATAPP_RATE_LIMIT
-    return [(p, how_long(count, p, delays, rate_per_s=rate)) for p in Pacing]
-
-
 def in_words(error: services.CampaignError) -> str:
     """Why nothing was done, as the page says it."""
     if isinstance(error, services.NotPossibleNow):
         return str(wording.NOT_POSSIBLE[error.state])
     if isinstance(error, services.NobodyToSendTo):
         return _("There is nobody on the list yet. Please add a phone first.")
+    if isinstance(error, services.ListNotIn):
+        return list_words.not_in(has_failed=error.has_failed)
     return str(error)
 
 
-def _page_number(request: HttpRequest) -> int:
+def page_number(request: HttpRequest) -> int:
     asked = request.GET.get("page", "")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1
 

@@ -13,9 +13,9 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from asgi_app import moments
 from campaigns.history import EventKind
+from campaigns.layouts import Unreadable
 from campaigns.pacing import Duration
 from campaigns.recipients import Reason
-from campaigns.spreadsheets import Unreadable
 from campaigns.states import (
     FINISHED,
     SENT_OUT,
@@ -151,6 +151,7 @@ NOT_POSSIBLE: Mapping[str, StrOrPromise] = {
 VERBS: Mapping[str, StrOrPromise] = {
     "created": lazy("created the draft"),
     "added": lazy("added to the list"),
+    "corrected": lazy("corrected lines of the list"),
     "started": lazy("started it"),
     "paused": lazy("paused it"),
     "resumed": lazy("resumed it"),
@@ -176,8 +177,12 @@ REASONS: Mapping[str, StrOrPromise] = {
     Reason.SERVICE: lazy("a service number, not a person's phone"),
     Reason.DIGITS_LOST: lazy("Excel has destroyed digits of this number"),
     Reason.EMPTY: lazy("the phone is missing"),
+    Reason.ON_STOP_LIST: lazy("on the stop list"),
+    Reason.VALUE_MISSING: lazy("the row has no value that the text needs"),
+    Reason.TEXT_TOO_LONG: lazy("the text is too long with the values of this row"),
     Reason.LANDLINE: lazy("a landline; WhatsApp Business may run on it"),
     Reason.RESTORED: lazy("restored from Excel's notation; please compare"),
+    Reason.CORRECTED: lazy("corrected by hand"),
 }
 
 UNREADABLE: Mapping[str, StrOrPromise] = {
@@ -196,9 +201,11 @@ UNREADABLE: Mapping[str, StrOrPromise] = {
     ),
     Unreadable.TOO_BIG: lazy("The file unpacks to too much. Please split it."),
     Unreadable.TOO_MANY_ROWS: lazy(
-        "There are more than 100,000 lines. Please make several campaigns of them."
+        "There are more than 1,000,000 lines. Please make several campaigns of them."
     ),
-    Unreadable.NO_PHONE_COLUMN: lazy("No column with phones was found in the file."),
+    Unreadable.NO_PHONE_COLUMN: lazy(
+        "It is not clear which column holds the phones. Please choose it below."
+    ),
     Unreadable.UNKNOWN_KIND: lazy(
         "This kind of file cannot be read. Please choose a .txt, .csv or .xlsx file."
     ),

@@ -14,7 +14,7 @@ import worker
 from asgi_app.database import in_orm
 from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
-from campaigns.models import Action, Campaign
+from campaigns.models import Action, Campaign, Message
 from campaigns.states import CampaignStatus
 from chatapp.models import Line
 from chatapp.sandbox.licences import GR_LICENCE_ID
@@ -65,6 +65,39 @@ def test_it_reads_a_list_from_the_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("8 999 000 01 01, 8 999 000 01 02"))
     about = told("create", "--text", "Hi", "--phones", "-", "--name", "Two")
     assert (about["name"], about["state"], about["waiting"]) == ("Two", "draft", 2)
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "clients.csv"
+    path.write_text(text)
+    return path
+
+
+def test_it_fills_the_text_from_columns(line: Line, tmp_path: Path) -> None:
+    phones = table(tmp_path, "name,phone\nVera,89990000001\n,89990000002\n")
+    code, out, err = run("create", "--text", "Hi {name}", "--phones", phones)
+    assert (code, "draft; waiting 1" in out) == (0, True)
+    assert "line 3: left out, value_missing: name 89990000002" in err
+    assert Message.objects.get().fields == {"name": "Vera"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{nmae|you}", "no column nmae; the list has: name, phone"), ("{", "unclosed")],
+)
+def test_it_refuses_a_text_that_cannot_be_filled(
+    line: Line, tmp_path: Path, text: str, said: str
+) -> None:
+    phones = table(tmp_path, "name,phone\nVera,89990000001\n")
+    with pytest.raises(CommandError, match=said):
+        run("create", "--text", text, "--phones", phones)
+
+
+def test_it_asks_for_the_column_of_the_phones(line: Line, tmp_path: Path) -> None:
+    phones = table(tmp_path, "who,where\na,-\nb,-\nc,89990000001\n")
+    with pytest.raises(CommandError, match="--column says where"):
+        run("create", "--text", "Hi", "--phones", phones)
+    assert told("create", "--text", "Hi", "--phones", phones, "--column", 2)["total"]
 
 
 def test_it_starts_pauses_goes_on_and_cancels(line: Line) -> None:

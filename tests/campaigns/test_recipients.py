@@ -14,9 +14,11 @@ from campaigns.recipients import (
     Reason,
     Recipient,
     Remark,
-    merge,
+    judge,
+    read_lines,
     read_phone,
     read_text,
+    split_lines,
 )
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -71,7 +73,7 @@ def test_kept_remarks_do_not_refuse() -> None:
         (Reason.RESTORED, True),
         (Reason.LANDLINE, True),
     ]
-    assert {Reason.LANDLINE, Reason.RESTORED} == KEPT
+    assert {Reason.LANDLINE, Reason.RESTORED, Reason.CORRECTED} == KEPT
 
 
 def test_a_double_names_the_line_where_it_stood_first() -> None:
@@ -103,10 +105,17 @@ def test_the_field_for_one_phone_takes_any_shape_as_one_line() -> None:
     assert read_phone("  ", region="RU") == PhoneList()
 
 
-def test_merging_names_what_stands_in_both() -> None:
+def read_behind(first: PhoneList, text: str, source: str) -> PhoneList:
+    """Both lists; what the first has is a double in the second."""
+    entries = read_lines(enumerate(split_lines(text), start=1), region="RU")
+    listed = {recipient.phone: recipient for recipient in first.recipients}
+    return first + judge(entries, source=source, listed=listed)
+
+
+def test_a_second_source_names_what_stands_in_the_first() -> None:
     pasted = read_text("89990000101\n89990000102\n+74951234567", region="RU")
     text = "7.9990000102E+10\n89990000103\n+7 495 1234567\n9990000102\nнет"
-    result = merge(pasted, read_text(text, region="RU", source="a.txt"))
+    result = read_behind(pasted, text, "a.txt")
     assert [(r.phone, r.line, r.source) for r in result.recipients] == [
         ("+79990000101", 1, ""),
         ("+79990000102", 2, ""),
@@ -196,17 +205,14 @@ def test_a_mobile_of_any_country_is_read_back_from_every_format(
 
 
 @given(st.lists(RUSSIAN_MOBILES), st.lists(RUSSIAN_MOBILES), st.randoms())
-def test_merged_lists_hold_each_number_exactly_once(
+def test_two_sources_hold_each_number_exactly_once(
     first: list[str], second: list[str], dice: random.Random
 ) -> None:
     def write(numbers: list[str]) -> str:
         shown = [dice.choice(SHAPES).format(*in_parts(n)) for n in numbers]
         return "".join(s + dice.choice(["\n", ", ", "; ", "\t"]) for s in shown)
 
-    merged = merge(
-        read_text(write(first), region="RU"),
-        read_text(write(second), region="RU", source="file"),
-    )
+    merged = read_behind(read_text(write(first), region="RU"), write(second), "file")
     assert [r.phone for r in merged.recipients] == list(
         dict.fromkeys([*first, *second])
     )

@@ -229,7 +229,7 @@ async def test_the_receipt_outlives_the_start(site: Site, line: Line) -> None:
     )
     campaign = await in_orm(Campaign.objects.get)
     await in_orm(services.start_campaign, campaign_id=campaign.pk, operator="anna")
-    assert "1 remark about the list" in words(
+    assert "2 lines: 1 in, 1 toll-free." in words(
         await site.get(f"/campaigns/{campaign.pk}/")
     )
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))

@@ -28,9 +28,10 @@ from campaigns.forecast_selectors import read_forecast
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import why_not_now
 from campaigns.jobs import Doorbell
+from campaigns.layouts import Unreadable, UnreadableFile
+from campaigns.list_files import ListSource, from_file, from_text, judge_all
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.pacing import Delays
-from campaigns.recipients import PhoneList, read_text
 from campaigns.selectors import choosable_lines
 from campaigns.services import (
     CampaignError,
@@ -40,8 +41,8 @@ from campaigns.services import (
     resume_campaign,
     start_campaign,
 )
-from campaigns.spreadsheets import UnreadableFile, read_file
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from campaigns.texts import BadText, Template, read_template
 from chatapp.models import Line
 
 LOOK_S = 0.5
@@ -56,12 +57,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         create = verbs.add_parser("create", help="make a campaign from a list")
-        create.add_argument("--text", required=True, help="what is sent")
+        create.add_argument(
+            "--text",
+            required=True,
+            help="what is sent; {name|friend} is a column's value, [Hi|Hello] either",
+        )
         create.add_argument(
             "--phones",
             required=True,
             metavar="FILE|-",
             help=".txt, .csv or .xlsx, or - for the standard input",
+        )
+        create.add_argument(
+            "--column", type=int, help="where the phones are in a table, from 1"
         )
         create.add_argument("--name", default="", help="the text's beginning, if unset")
         create.add_argument("--line", type=int, help="the chosen line, if unset")
@@ -109,11 +117,17 @@ class Command(BaseCommand):
             raise CommandError(f"--text has {len(text)} characters of {TEXT_LIMIT}")
         if options["wait"] and not options["start"]:
             raise CommandError("--wait needs --start")
-        phones = _read_phones(options["phones"])
+        source = _read_source(options["phones"], options["column"])
+        phones = judge_all(
+            [source],
+            region=settings.PHONE_REGION,
+            template=_template(text, source),
+            whole=True,
+        )
         for remark in phones.remarks:
             kept = "kept" if remark.kept else "left out"
-            raw = remark.raw.strip()
-            self.stderr.write(f"line {remark.line}: {kept}, {remark.reason}: {raw}")
+            about = " ".join(filter(None, [remark.about, remark.raw.strip()]))
+            self.stderr.write(f"line {remark.line}: {kept}, {remark.reason}: {about}")
         if not phones.recipients:
             raise CommandError("--phones has no number to send to")
         campaign = create_campaign(
@@ -239,16 +253,42 @@ def _add_wait(parser: ArgumentParser) -> None:
     )
 
 
-def _read_phones(source: str) -> PhoneList:
+def _read_source(path: str, column: int | None) -> ListSource:
     region = settings.PHONE_REGION
     try:
-        if source == "-":
-            return read_text(sys.stdin.read(), region=region)
-        return read_file(Path(source).name, Path(source).read_bytes(), region=region)
+        if path == "-":
+            source = from_text(sys.stdin.read(), region=region)
+            if source is None:
+                raise CommandError("--phones: the standard input is empty")
+            return source
+        data = Path(path).read_bytes()
+        source = from_file(Path(path).name, data, region=region)
+        if column is not None:
+            source = source.with_column(column - 1, region=region)
+        if source.layout.is_unclear:
+            raise UnreadableFile(Unreadable.NO_PHONE_COLUMN)
     except OSError as error:
-        raise CommandError(f"--phones: {error.strerror}: {source}") from None
+        raise CommandError(f"--phones: {error.strerror}: {path}") from None
     except UnreadableFile as error:
-        raise CommandError(f"--phones: {source}: {error}") from None
+        hint = "; --column says where the phones are"
+        hint = hint if error.code == Unreadable.NO_PHONE_COLUMN else ""
+        raise CommandError(f"--phones: {path}: {error}{hint}") from None
+    return source
+
+
+def _template(text: str, source: ListSource) -> Template:
+    try:
+        template = read_template(text)
+    except BadText as error:
+        raise CommandError(f"--text: {error}") from None
+    columns = source.layout.values
+    missing = [name for key, name in template.names.items() if key not in columns]
+    if missing:
+        there = ", ".join(source.layout.column_names) or "none"
+        raise CommandError(
+            f"--text: no column {', '.join(missing)}; the list has: {there}"
+        )
+    return template
 
 
 def _line(pk: int | None) -> Line:

@@ -1,0 +1,140 @@
+"""Importing an upload: line by line into its draft, from wherever it stopped.
+
+A batch of lines and the progress are one transaction, so an import that is killed goes
+on and never doubles. Two that run at once cannot both store a batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from django.db import OperationalError, transaction
+from django.db.models import F
+
+from asgi_app.database import orm_now
+from campaigns import uploads
+from campaigns.layouts import Layout, Unreadable, UnreadableFile
+from campaigns.listing import BATCH, place, template_of
+from campaigns.models import Campaign, Upload, UploadPiece
+from campaigns.pacing import Delays
+from campaigns.recipients import Entry
+from campaigns.spreadsheets import read_entries
+from campaigns.states import CampaignStatus, UploadState
+
+logger = logging.getLogger(__name__)
+
+MOST_ERRORS = 3
+
+
+class Overtaken(Exception):
+    """Another worker has gone on with this import."""
+
+
+class DraftGone(Exception):
+    """The campaign is a draft no more."""
+
+
+def go_on(
+    *,
+    upload_id: int,
+    delays: Delays,
+    region: str,
+    is_to_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Imports until the end or until it is to stop; says whether it has ended.
+
+    CPU-bound: for a thread. An error of the program is raised, and counted: the third
+    in a row ends the import.
+    """
+    upload = (
+        Upload.objects.select_related("campaign")
+        .filter(pk=upload_id, state=UploadState.IMPORTING)
+        .first()
+    )
+    if upload is None or upload.campaign is None:
+        return True
+    campaign = upload.campaign
+    try:
+        for done, entries in _batches(upload, campaign, region):
+            _store(upload, campaign, entries, done, delays)
+            if is_to_stop():
+                return False
+    except Overtaken:
+        return True
+    except DraftGone:
+        _end(upload, UploadState.STOPPED)
+    except UnreadableFile as error:
+        _end(upload, UploadState.FAILED, error.code)
+    except OperationalError:
+        raise
+    except Exception:
+        _count_error(upload)
+        raise
+    else:
+        _end(upload, UploadState.DONE)
+    return True
+
+
+def _batches(
+    upload: Upload, campaign: Campaign, region: str
+) -> Iterator[tuple[int, list[Entry]]]:
+    """The lines that are left, in batches, each with the line up to which it goes."""
+    template = template_of(campaign.text)
+    entries = read_entries(
+        uploads.read_pieces(upload.pk),
+        Layout.from_json(upload.layout),
+        region=region,
+        names=template.names if template else (),
+        after=upload.rows_done,
+    )
+    batch: list[Entry] = []
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) >= BATCH:
+            yield entry.line, batch
+            batch = []
+    if batch:
+        yield batch[-1].line, batch
+
+
+def _store(
+    upload: Upload,
+    campaign: Campaign,
+    entries: list[Entry],
+    done: int,
+    delays: Delays,
+) -> None:
+    """Stores a batch; raises Overtaken or DraftGone, and nothing of it is stored."""
+    with transaction.atomic():
+        drafts = Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.DRAFT)
+        held = drafts.select_for_update().first()
+        if held is None:
+            raise DraftGone
+        moved = Upload.objects.filter(
+            pk=upload.pk, state=UploadState.IMPORTING, rows_done=upload.rows_done
+        ).update(rows_done=done, errors=0, touched_at=orm_now())
+        if not moved:
+            raise Overtaken
+        place(held, entries, source=upload.name, is_from_upload=True, delays=delays)
+    upload.rows_done = done
+
+
+def _end(upload: Upload, state: UploadState, code: str = "") -> None:
+    """Ends the import, and lets go of what was uploaded."""
+    with transaction.atomic():
+        ended = Upload.objects.filter(
+            pk=upload.pk, state=UploadState.IMPORTING, rows_done=upload.rows_done
+        ).update(state=state, code=code, touched_at=orm_now())
+        if ended:
+            UploadPiece.objects.filter(upload=upload).delete()
+    if ended and state != UploadState.DONE:
+        logger.warning("import %s ended: %s %s", upload.pk, state, code)
+
+
+def _count_error(upload: Upload) -> None:
+    Upload.objects.filter(pk=upload.pk).update(
+        errors=F("errors") + 1, touched_at=orm_now()
+    )
+    if Upload.objects.filter(pk=upload.pk, errors__gte=MOST_ERRORS).exists():
+        _end(upload, UploadState.FAILED, Unreadable.BROKEN)
