@@ -68,7 +68,14 @@ class EditForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=lazy("Stands on the campaign's page; recipients do not see it."),
     )
-    text = forms.CharField(label=lazy("Text"), widget=forms.Textarea(attrs={"rows": 7}))
+    text = forms.CharField(
+        label=lazy("Text"),
+        widget=forms.Textarea(attrs={"rows": 7}),
+        help_text=lazy(
+            "{city} is the value of a column, {city|your town} says what stands there "
+            "without one, [Hi|Hello] is drawn for each."
+        ),
+    )
     line = forms.ChoiceField(label=lazy("Line"), widget=forms.RadioSelect)
     pacing = forms.TypedChoiceField(
         label=lazy("Pacing"),
@@ -174,6 +181,9 @@ class DeleteForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, campaign: Campaign) -> None:
         super().__init__(data, label_suffix="")
         self._campaign = campaign
+        self.fields["name"].help_text = _(
+            "So that nothing is deleted by mistake, please type: %(name)s"
+        ) % {"name": campaign.name}
 
     def clean_name(self) -> str:
         typed: str = self.cleaned_data["name"]

@@ -41,6 +41,8 @@ REMOVE_S = 8.0
 IMPORT_SLICE_S = 60.0
 # An import that has stored nothing for so long is rung again.
 STANDS_STILL_S = 20.0
+# SQLite has one writer, and whoever asks at once again is first again.
+BREATH_S = 0.05
 
 
 # Plain JSON, because a pickle in Redis would be code in the worker. What arq itself
@@ -207,8 +209,10 @@ async def remove_deleted(ctx: Ctx) -> None:
     """Removes the rows of deleted campaigns, some seconds' worth a time."""
     ends_at = time.monotonic() + REMOVE_S
     try:
-        while time.monotonic() < ends_at and await in_orm(remove_some):
-            pass
+        while await in_orm(remove_some):
+            if time.monotonic() > ends_at:
+                break
+            await asyncio.sleep(BREATH_S)
     except OperationalError as error:
         raise DatabaseAway(str(error)) from error
 
