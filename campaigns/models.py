@@ -216,6 +216,9 @@ class Message(models.Model):
             )
         ]
         indexes = [
+            # The page in the list's own order: MySQL drops the foreign key's index
+            # for any other that begins with it, and then looks through all campaigns.
+            models.Index(fields=["campaign", "id"], name="message_place"),
             # What may be claimed now, and the page filtered by status.
             models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
             # The page filtered by reason, sorted by time, searched by last digits.

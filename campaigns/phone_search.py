@@ -78,7 +78,8 @@ def find(rows: QuerySet[Message], sought: Sought) -> Found:
         ways.append(tail.filter(phone__endswith=sought.ending))
     found: dict[int, Message] = {}
     for way in ways:
-        for message in way.order_by("phone", "id")[: MOST_FOUND + 1]:
+        # A second column to sort by would lead to the index of all campaigns' phones.
+        for message in way.order_by("phone")[: MOST_FOUND + 1]:
             found.setdefault(message.pk, message)
     messages = sorted(found.values(), key=lambda message: (message.phone, message.pk))
     return Found(messages[:MOST_FOUND], is_cut=len(messages) > MOST_FOUND)
