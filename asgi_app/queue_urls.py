@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.urls import include, path
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from asgi_app.health import healthz
 from campaigns.queue_views import queue
@@ -13,6 +15,7 @@ handler400 = "campaigns.views.bad_request"
 urlpatterns = [
     path("", queue, name="queue"),
     path("healthz", healthz),
+    path("language/", require_POST(set_language), name="language"),
     path("desk/", include("chatapp.urls")),
     path("desk/", include("campaigns.urls")),
 ]

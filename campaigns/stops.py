@@ -61,6 +61,16 @@ def remove_from_stop_list(*, phone: str, operator: str) -> bool:
     return bool(removed)
 
 
+def stopped_among(phones: Sequence[str]) -> set[str]:
+    """Which of these phones are on the list; a query for each thousand."""
+    found: set[str] = set()
+    for start in range(0, len(phones), CHUNK):
+        chunk = phones[start : start + CHUNK]
+        entries = StopEntry.objects.filter(phone__in=chunk)
+        found.update(entries.values_list("phone", flat=True))
+    return found
+
+
 def read_stop_list(
     *, search: str = "", before: int | None = None, region: str
 ) -> StopList:
