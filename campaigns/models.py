@@ -216,8 +216,8 @@ class Message(models.Model):
             )
         ]
         indexes = [
-            # The page in the list's own order: MySQL drops the foreign key's index
-            # for any other that begins with it, and then looks through all campaigns.
+            # Pages, exports and copies in the list's own order: MySQL drops the
+            # foreign key's index for any other that begins with it.
             models.Index(fields=["campaign", "id"], name="message_place"),
             # What may be claimed now, and the page filtered by status.
             models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
@@ -225,8 +225,6 @@ class Message(models.Model):
             models.Index(fields=["campaign", "status", "code"], name="message_reason"),
             models.Index(fields=["campaign", "answered_at"], name="message_answered"),
             models.Index(fields=["campaign", "phone_tail"], name="message_tail"),
-            # What is read by key, a chunk at a time: pages, exports, copies.
-            models.Index(fields=["campaign", "id"], name="message_place"),
             # The page of a phone.
             models.Index(fields=["phone"], name="message_phone"),
         ]

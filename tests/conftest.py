@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
 
 from asgi_app.database import Door, in_orm, open_door
@@ -15,6 +16,10 @@ from campaigns.ledger import Ledger
 from campaigns.pacing import Delays
 from chatapp.models import Line
 from chatapp.sandbox.testing import SandboxServer
+
+# How long an example takes says something of the machine, not of the code.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
