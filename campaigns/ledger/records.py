@@ -13,7 +13,7 @@ from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import Outcome
 from campaigns.ledger.evidence import Evidence, Row, apply_evidence, read_rows
 from campaigns.ledger.groupcommit import GroupCommit
-from campaigns.ledger.shelf import take_from_shelf
+from campaigns.ledger.matching import take_from_shelf
 from campaigns.ledger.statements import (
     CAMPAIGNS,
     EVENT_COLUMNS,
