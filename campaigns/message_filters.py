@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 
 from campaigns.models import Message
-from campaigns.phonesearch import phone_matches
+from campaigns.phone_search import condition, seek
 from campaigns.states import MessageStatus
 
 NAMES = ("status", "code", "phone")
@@ -20,7 +20,7 @@ def filtered(
 
     What cannot be meant, a status that does not exist, finds nothing: to leave it out
     would find more than was asked for. Indexes: message_due for the status,
-    message_reason with the code, one_message_a_phone and message_tail for the phone.
+    message_reason with the code.
     """
     status, code, phone = (asked.get(name, "").strip() for name in NAMES)
     if status:
@@ -30,8 +30,5 @@ def filtered(
     if code:
         messages = messages.filter(code=code)
     if phone:
-        matches = phone_matches(phone, region=region)
-        if matches is None:
-            return messages.none()
-        messages = messages.filter(matches)
+        messages = messages.filter(condition(seek(phone, region=region)))
     return messages

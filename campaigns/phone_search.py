@@ -57,6 +57,22 @@ def seek(text: str, *, region: str) -> Sought:
     return Sought(whole, beginnings, digits if len(digits) >= TAIL else "")
 
 
+def condition(sought: Sought) -> Q:
+    """What is sought as one condition on `phone` and `phone_tail`; nothing for nothing.
+
+    For a list that is read by its own key and not by the phone.
+    """
+    if not sought:
+        return Q(pk__in=())
+    ways = Q(phone__in=list(sought.whole))
+    for start in sought.beginnings:
+        ways |= _begins_with(start)
+    if sought.ending:
+        tail = sought.ending[-TAIL:]
+        ways |= Q(phone_tail=tail, phone__endswith=sought.ending)
+    return ways
+
+
 def find_in_campaign(campaign: Campaign, sought: Sought) -> Found:
     """The messages of a campaign that may be meant.
 

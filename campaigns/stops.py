@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
 from campaigns.models import StopEntry
-from campaigns.phonesearch import phone_matches
+from campaigns.phone_search import condition, seek
 
 logger = logging.getLogger(__name__)
 
@@ -96,5 +96,4 @@ def found_by(search: str, *, region: str) -> QuerySet[StopEntry]:
     """The entries that a search finds: all for none, none for a text without digits."""
     if not search.strip():
         return StopEntry.objects.all()
-    matches = phone_matches(search, region=region)
-    return StopEntry.objects.filter(matches) if matches else StopEntry.objects.none()
+    return StopEntry.objects.filter(condition(seek(search, region=region)))
