@@ -13,43 +13,60 @@ import subprocess
 import sys
 
 # The servers' programs only: mariadb-server would start a service of its own.
-PACKAGES = (
+MARIADB = (
     "mariadb-server-core mariadb-client-core default-libmysqlclient-dev "
     "pkg-config gcc libc6-dev python3-dev python3-venv"
 )
-_PROGRAMS = (
-    *("mariadbd", "mariadb-install-db", "mariadb_config"),
-    *("pkg-config", "gcc", "python3-config"),
-)
+# Without a font of its own it draws boxes.
+CHROMIUM = "chromium fonts-dejavu-core"
+# Each by itself: where one cannot be had, the other still can.
+_WANTED = {
+    "MariaDB and the headers of its client": (
+        MARIADB,
+        (
+            *("mariadbd", "mariadb-install-db", "mariadb_config"),
+            *("pkg-config", "gcc", "python3-config"),
+        ),
+    ),
+    "Chromium": (CHROMIUM, ("chromium",)),
+}
 
 
-def lacking() -> list[str]:
-    """The programs that are not there, and Python's ensurepip."""
+def lacking(programs: tuple[str, ...]) -> list[str]:
+    """The programs that are not there."""
     path = os.environ.get("PATH", "") + ":/usr/sbin"
-    programs = [name for name in _PROGRAMS if shutil.which(name, path=path) is None]
-    return programs + ["ensurepip"] * (importlib.util.find_spec("ensurepip") is None)
+    return [name for name in programs if shutil.which(name, path=path) is None]
 
 
 def main() -> int:
-    if not lacking() or os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return 0
-    print("installing MariaDB and the headers of its client by apt …", flush=True)
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-yqq", "--no-install-recommends", *PACKAGES.split()],
-    ):
-        done = subprocess.run(
-            command,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            print(done.stdout[-2000:], f"`{' '.join(command)}` failed", sep="\n")
-            return 0
+    no_venv = importlib.util.find_spec("ensurepip") is None
+    wanted = {
+        what: packages
+        for what, (packages, programs) in _WANTED.items()
+        if lacking(programs) or (no_venv and "python3-venv" in packages)
+    }
+    if not wanted or not _apt_get("update", "-qq"):
+        return 0
+    for what, packages in wanted.items():
+        print(f"installing {what} by apt …", flush=True)
+        _apt_get("install", "-yqq", "--no-install-recommends", *packages.split())
     return 0
+
+
+def _apt_get(*arguments: str) -> bool:
+    done = subprocess.run(
+        ["apt-get", *arguments],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stdout[-2000:], f"`apt-get {' '.join(arguments)}` failed", sep="\n")
+    return not done.returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""Every page: WCAG 2.2 AA by axe-core, light and dark, wide and at 320 px.
+
+axe needs scripts, which the pages do not have: these tests run with scripts on.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import ViewportSize
+
+from tests.browser.accessibility import overflow, violations
+from tests.browser.gallery import SCENES, Gallery
+from tests.browser.operator import Operator
+
+PHONE: ViewportSize = {"width": 320, "height": 640}
+
+
+async def faults(operator: Operator) -> list[str]:
+    """What is wrong with the page that is shown: wide and light, small and dark."""
+    page = operator.page
+    await page.emulate_media(color_scheme="light")
+    found = [f"wide and light, {fault}" for fault in await violations(page)]
+    await page.emulate_media(color_scheme="dark")
+    await page.set_viewport_size(PHONE)
+    found += [f"small and dark, {fault}" for fault in await violations(page)]
+    return found + await overflow(page)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+async def test_a_page_is_accessible(
+    scripted: Operator, gallery: Gallery, scene: str
+) -> None:
+    await SCENES[scene](scripted, gallery)
+    assert await faults(scripted) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/campaigns/new/", "/connect/"])
+async def test_a_page_of_an_empty_site_is_accessible(
+    scripted: Operator, empty_site: str, path: str
+) -> None:
+    await scripted.page.goto(empty_site + path)
+    assert await faults(scripted) == []
