@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from tests.browser.installation import Installation
 from tests.browser.operator import Operator
 from tests.browser.phones import made_up
 
-TEXT = "Hello 👋 {name}\nOur spring sale is open until Sunday."
+TEXT = "Hello 👋\nOur spring sale is open until Sunday."
 WRONG = "nobody\n7.9E+10\n8 800 555 35 35\n8 (999) 00\n<b>none</b>"
 CLOUD = "Sandbox WhatsApp Cloud · caWhatsApp"
 TELEGRAM = "Sandbox WhatsApp Cloud · telegram"
@@ -88,6 +89,7 @@ def _of(state: str, under: str = STANDS) -> Scene:
 async def _message(operator: Operator, gallery: Gallery) -> None:
     await operator.open(gallery.paths["finished"] + STANDS)
     await operator.page.locator("tbody th a").nth(1).click()
+    await expect(operator.page).to_have_url(re.compile(r"/messages/\d+/$"))
 
 
 async def _with_errors(operator: Operator, gallery: Gallery) -> None:
@@ -109,8 +111,9 @@ async def _with_remarks(operator: Operator, gallery: Gallery) -> None:
 
 async def _wrong_phone(operator: Operator, gallery: Gallery) -> None:
     await operator.open(gallery.paths["draft"])
-    await operator.fill("One more phone", "12")
+    await operator.fill("One more phone", "8 (999) 12")
     await operator.press("Add")
+    await expect(operator.field("One more phone")).to_have_value("8 (999) 12")
 
 
 async def _refused_log_in(operator: Operator, gallery: Gallery) -> None:
@@ -119,12 +122,15 @@ async def _refused_log_in(operator: Operator, gallery: Gallery) -> None:
     await operator.page.locator("input[type=password]").fill("wrong")
     await operator.fill("appId", "app")
     await operator.page.locator("form[action*=account] button").click()
+    await expect(operator.page.get_by_role("alert").first).to_be_visible()
 
 
 async def _forged(operator: Operator, gallery: Gallery) -> None:
     await operator.open(gallery.paths["draft"])
+    await operator.fill("One more phone", made_up(1)[0])
     await operator.page.context.clear_cookies()
-    await operator.page.locator("form.inline button").click()
+    await operator.press("Add")
+    await operator.sees("Please load the page again")
 
 
 # Every page, in every state in which it looks different.

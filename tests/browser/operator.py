@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Locator, Page, Response, expect
+from playwright.async_api import Browser, Error, Locator, Page, Response, expect
 
 from campaigns import wording
 from campaigns.states import MessageStatus
@@ -44,7 +44,8 @@ class Operator:
         await self.field(label).fill(value)
 
     def field(self, label: str) -> Locator:
-        return self.page.get_by_label(self.words(label), exact=True)
+        text = re.escape(self.words(label))
+        return self.page.get_by_label(re.compile(rf"^\s*{text}:?\s*$"))
 
     async def upload(self, file: Path) -> None:
         await self.page.locator("input[type=file]").set_input_files(file)
@@ -72,13 +73,17 @@ class Operator:
         return self.path
 
     async def start(self, count: int) -> None:
+        """Starts the draft that is shown and comes to its results."""
+        await self.press_start(count)
+        await expect(self.page).to_have_url(re.compile(r"/campaigns/\d+/$"))
+
+    async def press_start(self, count: int) -> None:
         """Presses what starts the draft that is shown, whatever lies between."""
         confirm = self.page.locator("a[href$='/confirm/']")
         if await confirm.count():
             await confirm.click()
         form = self.page.locator("form[action$='/start/']")
         await form.get_by_role("button", name=re.compile(rf"\b{count}\b")).click()
-        await expect(self.page).to_have_url(re.compile(r"/campaigns/\d+/$"))
 
     async def send(self, *, name: str, text: str, phones: list[str]) -> str:
         """Writes a campaign and starts it; the path of its page."""
@@ -124,7 +129,12 @@ class Operator:
             if await there.count():
                 return
             await self.page.wait_for_timeout(LOOK_MS)
-            await self.page.reload()
+            try:
+                await self.page.reload()
+            except Error as error:
+                # The page was about to reload itself.
+                if "ERR_ABORTED" not in str(error):
+                    raise
         raise AssertionError(f"it never came: {there}\n{await self.main.inner_text()}")
 
 
