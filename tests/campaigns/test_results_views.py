@@ -233,4 +233,4 @@ async def test_the_receipt_outlives_the_start(site: Site, line: Line) -> None:
         await site.get(f"/campaigns/{campaign.pk}/")
     )
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
-    assert "line 2 8 800 555 35 35 a toll-free number" in said
+    assert "1 a toll-free number; it cannot have WhatsApp line 2 left out" in said
