@@ -28,6 +28,14 @@ CRONS: Mapping[str, tuple[StrOrPromise, timedelta]] = {
         lazy("looks for unsure messages, tries stopped lines, tidies the shelf"),
         timedelta(seconds=15),
     ),
+    "look_after_imports": (
+        lazy("rings imports that stand still, forgets files that were never saved"),
+        timedelta(seconds=15),
+    ),
+    "remove_deleted": (
+        lazy("removes the rows of deleted campaigns"),
+        timedelta(seconds=15),
+    ),
     "count_books": (
         lazy("counts the books from the rows"),
         timedelta(seconds=60),
