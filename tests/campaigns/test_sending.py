@@ -97,6 +97,16 @@ async def test_the_pause_is_drawn_within_bounds_and_counts_from_the_answer(
     assert len(desk.accepted()) == 20
 
 
+async def test_the_pause_begins_once_a_slow_answer_has_come(desk: Desk) -> None:
+    campaign = await in_orm(lists.running, desk.line, 2)
+    desk.sandbox.knobs.set("delay", seconds=0.3)
+    even = replace(desk.sending, delays=Delays(5, 5, random.Random(1)))
+    again_at = await even.serve(desk.line.pk)
+    row, _ = await messages(campaign)
+    assert row.answered_at is not None
+    assert again_at == row.answered_at + timedelta(seconds=5)
+
+
 async def test_two_jobs_at_once_send_one_message(desk: Desk) -> None:
     await in_orm(lists.running, desk.line, 5)
     await asyncio.gather(*(desk.serve() for _ in range(8)))

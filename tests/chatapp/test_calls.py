@@ -290,3 +290,11 @@ def test_half_a_letter_in_an_answer_is_no_text_for_the_database(half: str) -> No
     for read in (types.as_text(half), types.as_id(half)):
         assert read is not None
         read.encode()
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="needs Linux")
+def test_the_time_asleep_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may never have slept: then both clocks tell the same."""
+    asleep = {time.CLOCK_BOOTTIME: 5_000.0, time.CLOCK_MONOTONIC: 1_000.0}
+    monkeypatch.setattr(time, "clock_gettime", asleep.__getitem__)
+    assert boottime() == 5_000

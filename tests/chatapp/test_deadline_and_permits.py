@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis.asyncio import Redis
 
-from chatapp.calls import Calls
+from chatapp.calls import Answer, Calls
 from chatapp.client import ChatApp
 from chatapp.errors import (
     OutOfTime,
@@ -103,3 +105,43 @@ async def test_a_429_stays_a_429_while_redis_is_away() -> None:
         with pytest.raises(RetryLater) as caught:
             await b.send()
         assert caught.value.status == 429
+
+
+@pytest.mark.parametrize(("left_s", "total_s"), [(90, 60), (20, 20)])
+async def test_a_request_takes_a_minute_at_most_and_ends_before_the_deadline(
+    redis: Redis, left_s: float, total_s: float
+) -> None:
+    totals = []
+
+    class Noting(Calls):
+        async def call(self, *args: Any, total_s: float = 0.0, **more: Any) -> Answer:
+            totals.append(total_s)
+            return await super().call(*args, total_s=total_s, **more)
+
+    async with bench(redis, ACCEPTS) as b, open_http(b.server.url) as http:
+        calls = Noting(http, clock=b.clock)
+        app = ChatApp(calls, b.tokens, b.limiter, clock=b.clock)
+        deadline = b.clock.now + left_s
+        await app.send_text(
+            LINE, phone="+7999", text="x", tracking="", deadline=deadline
+        )
+    assert totals == [total_s]
+
+
+async def test_a_process_that_sleeps_right_before_the_request_does_not_send(
+    redis: Redis,
+) -> None:
+    async with bench(redis, ACCEPTS) as b, open_http(b.server.url) as http:
+
+        class Sleeping(Calls):
+            async def call(self, *args: Any, **more: Any) -> Answer:
+                await b.clock.sleep(100)
+                return await super().call(*args, **more)
+
+        calls = Sleeping(http, clock=b.clock)
+        app = ChatApp(calls, b.tokens, b.limiter, clock=b.clock)
+        with pytest.raises(OutOfTime):
+            await app.send_text(
+                LINE, phone="+7999", text="x", tracking="", deadline=b.clock.now + 90
+            )
+        assert b.server.seen == []

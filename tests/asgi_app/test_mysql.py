@@ -1,0 +1,85 @@
+"""A server of MySQL's kind that dies, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from asgi_app.database import DatabaseAway, Door
+from tests.eventually import eventually
+from tests.mariadb import PrivateMariaDB
+
+
+@pytest.fixture
+def server() -> Iterator[PrivateMariaDB]:
+    if connection.vendor != "mysql":
+        pytest.skip("runs beside the other tests of MariaDB")
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
+        server = PrivateMariaDB(Path(name))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+async def door(server: PrivateMariaDB) -> AsyncIterator[Door]:
+    from asgi_app.mysql import MysqlDoor
+
+    door = MysqlDoor(
+        {
+            "HOST": "127.0.0.1",
+            "PORT": server.port,
+            "USER": "tests",
+            "PASSWORD": server.password,
+            "NAME": "campaigns",
+        }
+    )
+    yield door
+    await door.close()
+
+
+async def answers(door: Door) -> bool:
+    try:
+        return await door.fetch("SELECT 1") == [(1,)]
+    except DatabaseAway:
+        return False
+
+
+async def test_a_server_that_was_restarted_is_away_and_then_there_again(
+    server: PrivateMariaDB, door: Door
+) -> None:
+    assert await answers(door)
+    under_way = asyncio.create_task(door.fetch("SELECT SLEEP(30)"))
+    await asyncio.sleep(0.3)
+    with pytest.raises(DatabaseAway):
+        async with door.transaction() as tx:
+            await tx.execute("CREATE TABLE t (id INT)")
+            server.kill()
+            await tx.execute("INSERT INTO t VALUES (1)")
+    with pytest.raises(DatabaseAway):
+        await under_way
+    # More often than the pool has connections.
+    for _ in range(20):
+        assert not await answers(door)
+    server.launch()
+    server.wait()
+    await eventually(lambda: answers(door))
+    assert await door.fetch("SELECT * FROM t") == []
+
+
+async def test_a_server_that_was_away_at_the_start_is_found_later(
+    server: PrivateMariaDB, door: Door
+) -> None:
+    server.kill()
+    for _ in range(3):
+        assert not await answers(door)
+    server.launch()
+    server.wait()
+    await eventually(lambda: answers(door))
