@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -206,3 +207,14 @@ async def test_a_stopped_line_goes_on_by_a_click_once(
     )
     assert noted == [(more.pk,)]
     assert replace(due[0], attempt=1) == due[0]
+
+
+async def test_a_click_does_not_shorten_the_pause_of_a_stopped_line(
+    ledger: Ledger, line: Line
+) -> None:
+    await with_outcomes(ledger, line, UNSURE, UNSURE, UNSURE)
+    next_at = await ledger.now() + timedelta(seconds=40)
+    await in_orm(LineClock.objects.update, next_at=next_at)
+    assert await in_orm(release_line, line_id=line.pk, operator="anna")
+    state = await ledger.look(line.pk)
+    assert state is not None and state.next_at == next_at

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.settling import Settling
 from chatapp.client import ChatApp
 from chatapp.errors import TokenUnavailable
+from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.desk import Desk, messages
 
@@ -96,6 +97,7 @@ async def test_three_unsure_in_a_row_stop_the_line_and_nothing_more_leaves(
     clock = await in_orm(LineClock.objects.get, line=desk.line)
     assert clock.stopped_code == "unsure_in_a_row"
     assert "http_5" in clock.stopped_reason
+    assert await desk.serve() is None
     assert await desk.sending.ledger.overdue(by_s=-1) == []
 
 
@@ -190,8 +192,63 @@ async def test_a_line_that_was_held_back_for_hours_waits_for_a_click_too(
     await in_orm(lambda: LineClock.objects.update(held_since=long_ago))
     await in_orm(lambda: Campaign.objects.update(woken_at=long_ago))
     desk.tokens.away = None
-    await desk.let_pauses_pass()
+    # Its last setback is over only now.
+    now = await desk.sending.ledger.now()
+    await in_orm(lambda: LineClock.objects.update(next_at=now))
     await desk.serve()
     await in_orm(campaign.refresh_from_db)
     assert campaign.paused_because == "idle"
     assert desk.sandbox.record.sends() == []
+
+
+async def test_each_further_stop_is_looked_into_after_twice_as_long(
+    desk: Desk, settling: Settling
+) -> None:
+    await unsure(desk, 3)
+    await in_orm(lambda: LineClock.objects.filter(line=desk.line).update(stops=3))
+    await stopped_for(desk, 200)
+    assert await settling.probe() == []
+    await stopped_for(desk, 241)
+    assert await settling.probe() == [desk.line.pk]
+
+
+@pytest.mark.parametrize("busy", ["next_at", "served_at"])
+async def test_a_campaign_that_takes_longer_than_that_is_not_called_idle(
+    desk: Desk, busy: str
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 2)
+    now = await desk.sending.ledger.now()
+    moments = dict.fromkeys(["next_at", "served_at"], now - timedelta(hours=7))
+    moments[busy] = now
+
+    def work_for_hours() -> None:
+        LineClock.objects.update(next_at=moments["next_at"])
+        Campaign.objects.update(
+            woken_at=now - timedelta(hours=7), served_at=moments["served_at"]
+        )
+
+    await in_orm(work_for_hours)
+    await desk.serve()
+    assert await in_orm(lists.counts, campaign) == {"accepted": 1, "waiting": 1}
+
+
+async def test_over_a_licence_past_its_date_nothing_leaves_until_it_is_paid(
+    desk: Desk,
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1)
+    now = await desk.sending.ledger.now()
+
+    async def paid_until(at: datetime) -> None:
+        await in_orm(lambda: Line.objects.update(paid_until=at))
+
+    await paid_until(now - timedelta(minutes=1))
+    again_at = await desk.serve()
+    assert again_at is not None and again_at > now + timedelta(seconds=30)
+    clock = await in_orm(LineClock.objects.get, line=desk.line)
+    assert clock.held_code == "over"
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1}
+    assert desk.sandbox.record.sends() == []
+    await paid_until(now + timedelta(days=30))
+    await desk.let_pauses_pass()
+    await desk.serve()
+    assert await in_orm(lists.counts, campaign) == {"accepted": 1}

@@ -115,6 +115,18 @@ async def test_nothing_is_claimed_once_pause_has_answered(
     assert (await look(ledger, line)).head is None
 
 
+async def test_nothing_is_claimed_on_a_line_that_was_stopped_since_the_look(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    state = await look(ledger, line)
+    due = await ledger.find_due(state, 1)
+    await in_orm(LineClock.objects.update, stopped_at=state.now)
+    with pytest.raises(LostClaim):
+        await ledger.claim(state, due)
+    assert await in_orm(lists.counts, campaign) == {"waiting": 2}
+
+
 async def test_a_claim_of_fewer_than_asked_is_rolled_back(
     ledger: Ledger, line: Line
 ) -> None:
@@ -244,6 +256,17 @@ async def test_a_claim_past_its_deadline_is_unsure_and_a_late_answer_settles_it(
     assert await in_orm(lists.counts, campaign) == {"waiting": 1, "accepted": 1}
 
 
+async def test_a_claim_is_not_given_up_before_its_deadline(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    state = await look(ledger, line)
+    due = await ledger.find_due(state, 1)
+    await ledger.claim(state, due, for_s=20)
+    assert await ledger.give_up_claims() == 0
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1, "claimed": 1}
+
+
 async def test_a_record_never_lowers_a_status(ledger: Ledger, line: Line) -> None:
     campaign = await in_orm(lists.running, line, 1)
     (claimed,) = await claim(ledger, line)
@@ -343,3 +366,21 @@ async def test_claims_records_and_pauses_at_once_do_not_deadlock(
     counted = await in_orm(lists.counts, campaign)
     assert set(counted) <= {"waiting", "accepted"}
     assert counted["accepted"] >= 5
+
+
+async def test_who_lost_the_line_does_not_move_its_clock(
+    ledger: Ledger, line: Line
+) -> None:
+    """A worker that slept past its claim's deadline comes with a pause of its own."""
+    await in_orm(lists.running, line, 2)
+    state = await look(ledger, line)
+    slept = await ledger.claim(state, await ledger.find_due(state, 1))
+    state = await look(ledger, line)
+    await ledger.claim(state, await ledger.find_due(state, 1))
+    held = await look(ledger, line)
+    at = await ledger.now()
+    move = Move(line.pk, slept.turn, at)
+    await ledger.record(await accepted(ledger, slept.messages[0], move=move))
+    assert not await ledger.move(move)
+    after = await look(ledger, line)
+    assert (after.next_at, after.turn) == (held.next_at, held.turn)
