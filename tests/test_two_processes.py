@@ -23,6 +23,7 @@ from campaigns.models import Campaign, Message
 from campaigns.recipients import read_text
 from chatapp.sandbox.testing import SandboxServer
 from tests.campaigns import lists
+from tests.campaigns.browser import hidden
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -153,7 +154,8 @@ async def test_an_operator_pastes_a_list_and_every_number_gets_it_once(
     assert draft.status_code == 200, draft.text
     page = draft.url.path
     assert re.fullmatch(r"/campaigns/\d+/", page), draft.text
-    started = await post(browser, page, f"{page}start/", {})
+    shown = hidden(await browser.get(f"{page}confirm/"))
+    started = await post(browser, f"{page}confirm/", f"{page}start/", shown)
     assert started.url.path == page
 
     campaign = await in_orm(Campaign.objects.get)
@@ -170,6 +172,6 @@ async def test_an_operator_pastes_a_list_and_every_number_gets_it_once(
     ids = {f"+{send.phone}": send.message_id for send in sends}
     assert {row.phone: row.message_id for row in rows} == ids
 
-    shown = html.unescape((await browser.get(page)).text)
-    assert "ApiNoSuchChat" in shown
-    assert all(phone in shown.replace("\u00a0", " ") for phone in expected)
+    results = html.unescape((await browser.get(page)).text)
+    assert "ApiNoSuchChat" in results
+    assert all(phone in results.replace("\u00a0", " ") for phone in expected)

@@ -46,11 +46,11 @@ async def test_the_books_say_what_the_rows_say_and_when(
 
 
 async def test_a_campaign_is_counted_again_only_once_something_changed(
-    ledger: Ledger, campaign: Campaign
+    campaign: Campaign, line: Line
 ) -> None:
     assert [await in_orm(keep_books) for _ in range(3)] == [1, 0, 0]
     # Nobody sends it any more: only a decision or a status changes it.
-    await in_orm(lists.running, campaign.line, 1, start=500)
+    await in_orm(lists.running, line, 1, start=500)
     assert [await in_orm(keep_books) for _ in range(2)] == [1, 0]
     last = await in_orm(lambda: Campaign.objects.latest("pk"))
     await in_orm(cancel_campaign, campaign_id=last.pk, operator="anna")
