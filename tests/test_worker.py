@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import os
 import socket
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from arq.worker import Worker
@@ -15,6 +17,7 @@ from asgi_app.database import in_orm
 from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
 from campaigns import heartbeat
+from campaigns.jobs import count_books, keep_connected, settle, sweep
 from campaigns.models import WorkerBeat
 from campaigns.queue_wording import CRONS
 from chatapp.models import Line
@@ -137,6 +140,32 @@ async def test_it_comes_back_when_redis_does(
     assert len(sandbox.record.sends()) == 12
 
 
+async def test_it_waits_for_as_long_as_redis_is_away(
+    campaign_line: Line,
+    sandbox: SandboxServer,
+    valkey: PrivateValkey,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 6)
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: len(sandbox.record.accepted()) >= 2)
+        valkey.kill()
+        try:
+            # Twice: it found Redis away, and looked again in vain.
+            await eventually(
+                lambda: working.done() or caplog.text.count("looking again") >= 2
+            )
+            assert not working.done()
+        finally:
+            valkey.restart()
+        await eventually(lambda: len(sandbox.record.accepted()) == 6, within_s=40)
+        resources.stopping.set()
+        await working
+    assert await in_orm(lists.counts, campaign) == {"accepted": 6}
+    assert len(sandbox.record.sends()) == 6
+
+
 async def test_told_to_stop_it_finishes_what_is_under_way(
     campaign_line: Line, sandbox: SandboxServer
 ) -> None:
@@ -148,3 +177,36 @@ async def test_told_to_stop_it_finishes_what_is_under_way(
         resources.stopping.set()
         await working
     assert await in_orm(lists.counts, campaign) == {"accepted": 1, "waiting": 4}
+
+
+@pytest.mark.parametrize(
+    ("job", "every_s"),
+    [(sweep, 5), (settle, 15), (count_books, 60), (keep_connected, 60)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_mends_runs_all_the_while_and_not_only_at_the_start(
+    job: object, every_s: int
+) -> None:
+    ours = [c for c in worker.WorkerSettings.cron_jobs if c.coroutine is job]
+    (cron,) = map(copy.copy, ours)
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    for _ in range(20):
+        cron.calculate_next(at)
+        assert cron.next_run is not None
+        assert cron.next_run - at <= timedelta(seconds=every_s + 1)
+        at = cron.next_run
+
+
+async def test_told_to_stop_between_two_tries_it_gives_the_message_back(
+    campaign_line: Line, sandbox: SandboxServer
+) -> None:
+    campaign = await in_orm(lists.running, campaign_line, 1)
+    sandbox.knobs.set("rate_limit", retry_after="40")
+    async with open_resources() as resources:
+        working = asyncio.create_task(worker.serve(resources))
+        await eventually(lambda: bool(sandbox.record.sends()))
+        resources.stopping.set()
+        asked = time.monotonic()
+        await working
+        assert time.monotonic() - asked < 25
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1}

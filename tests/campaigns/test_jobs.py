@@ -20,10 +20,13 @@ from campaigns.jobs import (
     sweep,
 )
 from campaigns.ledger import Ledger
+from campaigns.ledger.entries import Outcome
 from campaigns.models import LineClock
+from campaigns.states import MessageStatus
 from chatapp.errors import TokenUnavailable
 from chatapp.models import Line
 from tests.campaigns import lists
+from tests.campaigns.test_audit import heard
 
 
 @pytest.fixture
@@ -164,3 +167,37 @@ async def test_a_refused_log_in_is_one_line_in_the_log(
     await keep_connected({"resources": resources})
     assert "log_in_refused" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+async def test_a_job_that_came_too_early_rings_for_the_same_moment_again(
+    queue: ArqRedis, ledger: Ledger
+) -> None:
+    now = await ledger.now()
+    at, doorbell = now + timedelta(seconds=30), Doorbell(queue)
+    own = f"deliver:7:{at.timestamp() * 1000:.0f}"
+    for _ in range(2):
+        # A job's own id is taken for as long as it runs.
+        await queue.set(f"arq:job:{own}", b"running")
+        await doorbell.ring_at(7, at, now, own=own)
+        ((name, wait_s),) = (await rung(queue)).items()
+        assert 28 < wait_s < 31
+        await queue.zrem(default_queue_name, name)
+        own = name
+
+
+async def test_the_sweep_applies_what_found_its_message_on_the_shelf(
+    resources: Resources, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    ledger = resources.ledger
+    state = await ledger.look(line.pk)
+    assert state is not None
+    due = await ledger.find_due(state, 1)
+    (claimed,) = (await ledger.claim(state, due)).messages
+    at = await ledger.now()
+    accepted = Outcome(claimed, MessageStatus.ACCEPTED, at, message_id="id")
+    await ledger.record(accepted)
+    # Its process was killed between the shelf and the message.
+    await ledger.shelve(heard("id", "delivered"))
+    await sweep({"resources": resources})
+    assert await in_orm(lists.counts, campaign) == {"delivered": 1}
