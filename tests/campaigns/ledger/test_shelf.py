@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -152,3 +153,41 @@ async def test_a_status_by_tracking_comes_before_the_answer(
     assert await in_orm(lists.counts, campaign) == {"sent": 1}
     await record(ledger, due)
     assert await in_orm(lists.counts, campaign) == {"sent": 1}
+
+
+async def test_what_matches_nothing_stays_beside_what_does(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign, due = await claimed(ledger, line)
+    await record(ledger, due)
+    statuses = [*told("delivered").statuses, *told("read", "nobody knows").statuses]
+    heard = Heard(statuses, {"status": 2})
+    await ledger.shelve(heard)
+    await ledger.apply(heard)
+    assert await in_orm(lists.counts, campaign) == {"delivered": 1}
+    left = await in_orm(ShelvedStatus.objects.get)
+    assert left.message_id == "nobody knows"
+
+
+async def test_a_status_of_an_attempt_that_was_never_made_is_nobody_s(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign, due = await claimed(ledger, line)
+    await record(ledger, due)
+    (status,) = told("read", message_id="", tracking=due.tracking).statuses
+    heard = Heard([replace(status, attempt=7)], {"status": 1})
+    await ledger.shelve(heard)
+    await ledger.apply(heard)
+    assert await in_orm(lists.counts, campaign) == {"accepted": 1}
+    assert await in_orm(ShelvedStatus.objects.count) == 1
+
+
+@pytest.mark.parametrize(("hours", "filed"), [(23, 0), (25, 1)])
+async def test_what_matches_nothing_is_filed_after_a_day(
+    ledger: Ledger, line: Line, hours: int, filed: int
+) -> None:
+    await ledger.shelve(told("sent"))
+    arrived_at = await ledger.now() - timedelta(hours=hours)
+    await in_orm(ShelvedStatus.objects.update, arrived_at=arrived_at)
+    assert await ledger.file_away() == filed
+    assert (await in_orm(ShelvedStatus.objects.get)).is_not_ours == bool(filed)
