@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.db import connection, transaction
+from django.utils import timezone
 
-from asgi_app.database import in_orm
+from asgi_app.database import Door, in_orm, open_door
+from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, read_text
@@ -24,6 +29,8 @@ from campaigns.services import (
 from campaigns.states import CampaignStatus, Pacing
 from chatapp.models import Line
 from tests.campaigns import lists
+from tests.campaigns.ledger.test_claims import claim
+from tests.campaigns.ledger.test_shelf import Gated
 
 NO_DELAY = Delays(0, 0, random.Random(1))
 
@@ -190,3 +197,102 @@ def test_what_is_sent_out_is_not_stopped_any_more(
         stop(campaign_id=campaign.pk, operator="anna")
     assert error.value.state == "finished"
     assert status(campaign) == CampaignStatus.RUNNING
+
+
+@contextmanager
+def held_open(change: Callable[..., object], **arguments: object) -> Iterator[None]:
+    """Makes a change in another thread, which commits it at the end of the block."""
+    made, commit = threading.Event(), threading.Event()
+
+    def make() -> None:
+        try:
+            with transaction.atomic():
+                change(**arguments)
+                made.set()
+                commit.wait(20)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        assert made.wait(20)
+        yield
+    finally:
+        commit.set()
+        thread.join()
+
+
+async def test_nothing_is_added_beside_a_start(line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 2)
+    with held_open(start_campaign, campaign_id=campaign.pk, operator="anna"):
+        adding = asyncio.create_task(
+            in_orm(
+                add_recipients,
+                campaign_id=campaign.pk,
+                phones=lists.phones(1, start=77),
+                delays=NO_DELAY,
+                operator="boris",
+            )
+        )
+        await asyncio.sleep(0.3)
+    with pytest.raises(NotPossibleNow):
+        await adding
+    assert await in_orm(lists.counts, campaign) == {"waiting": 2}
+
+
+async def test_a_start_beside_a_cancel_comes_too_late(line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 2)
+    who = {"campaign_id": campaign.pk, "operator": "anna"}
+    with held_open(cancel_campaign, **who):
+        starting = asyncio.create_task(in_orm(start_campaign, **who))  # type: ignore[arg-type]
+        await asyncio.sleep(0.3)
+    with pytest.raises(NotPossibleNow):
+        await starting
+    assert await in_orm(lists.counts, campaign) == {"cancelled": 2}
+
+
+async def test_two_clicks_cancel_once_while_a_message_is_under_way(
+    ledger: Ledger, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    await claim(ledger, line)
+    who = {"campaign_id": campaign.pk, "operator": "anna"}
+    await in_orm(cancel_campaign, **who)  # type: ignore[arg-type]
+    with pytest.raises(NotPossibleNow):
+        await in_orm(cancel_campaign, **who)  # type: ignore[arg-type]
+    assert [verb for verb, _ in await in_orm(verbs, campaign)].count("cancelled") == 1
+    assert await in_orm(lists.counts, campaign) == {"claimed": 1, "cancelled": 2}
+
+
+async def test_a_cancel_beside_a_claim_counts_what_really_waited(
+    door: Door, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    gated = Gated(open_door())
+    claiming = asyncio.create_task(claim(Ledger(gated), line))
+    await gated.reached.wait()
+    cancelling = asyncio.create_task(
+        in_orm(cancel_campaign, campaign_id=campaign.pk, operator="anna")
+    )
+    await asyncio.sleep(0.3)
+    gated.gate.set()
+    await asyncio.gather(claiming, cancelling)
+    await gated.close()
+    assert await in_orm(lists.counts, campaign) == {"claimed": 1, "cancelled": 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("waiting", "running"),
+        ("claimed", "running"),
+        ("unsure", "sent_out"),
+        ("failed", "finished"),
+    ],
+)
+def test_a_campaign_is_finished_once_nothing_of_it_is_open(
+    status: str, state: str
+) -> None:
+    at, running = timezone.now(), CampaignStatus.RUNNING
+    assert Campaign(status=running, started_at=at, **{status: 1}).state == state
