@@ -449,6 +449,36 @@ async def test_of_two_that_saw_the_same_row_one_may_ask(rig: Rig) -> None:
     assert sum(isinstance(one, accounts.Overtaken) for one in done) == 4
 
 
+async def test_who_read_the_row_before_or_during_a_claim_may_not_ask(rig: Rig) -> None:
+    await rig.connected()
+    before = await in_orm(accounts.read)
+    assert before.pair is not None
+
+    async def claim(by: str, row: accounts.Stored) -> accounts.Claim:
+        return await in_orm(
+            accounts.claim,
+            row.key,
+            RequestKind.REFRESH,
+            version=row.version,
+            by=by,
+            now=rig.clock(),
+            lasts=timedelta(seconds=30),
+            ceiling=90,
+            backs_off=False,
+        )
+
+    held = await claim("one", before)
+    during = await in_orm(accounts.read)
+    with pytest.raises(accounts.Overtaken):
+        await claim("other", during)
+    new = accounts.NewPair(before.key, before.pair, Source.ENVIRONMENT, rig.clock())
+    assert await in_orm(accounts.store, held, new)
+    # By now nobody holds it, but what the other would refresh with is old.
+    with pytest.raises(accounts.Overtaken):
+        await claim("other", before)
+    await claim("other", await in_orm(accounts.read))
+
+
 async def test_a_cancelled_caller_harms_nothing(rig: Rig) -> None:
     store = await rig.connected()
     old = await store.access()
