@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 
 def in_full(at: datetime) -> str:
@@ -20,3 +21,10 @@ def in_short(at: datetime) -> str:
     if local.date() == timezone.localdate():
         return time
     return f"{date_format(local, 'MONTH_DAY_FORMAT')}, {time}"
+
+
+def weekday(at: datetime) -> str:
+    """The day of the week in short, as it stands within a sentence."""
+    name = date_format(timezone.localtime(at), "D")
+    # Django gives it as it begins a sentence; Russian has no capital there.
+    return name.lower() if get_language() == "ru" else name

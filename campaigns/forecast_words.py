@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
-from django.utils.dateformat import format as date_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from asgi_app import moments
 from campaigns.forecast import Condition, Forecast
 from campaigns.wording import time_span
 
@@ -45,15 +46,14 @@ def moment(at: datetime, *, in_seconds: bool = False) -> str:
     """A time to the minute, or the second, with the day unless it is today."""
     half = timedelta(milliseconds=500) if in_seconds else timedelta(seconds=30)
     local = timezone.localtime(at + half)
-    clock = "H:i:s" if in_seconds else "H:i"
+    clock = date_format(local, "H:i:s" if in_seconds else "H:i")
     days = (local.date() - timezone.localdate()).days
     if days == 0:
-        shape = clock
-    elif 0 < days < 7:
-        shape = f"D {clock}"
-    else:
-        shape = f"D j M, {clock}"
-    return date_format(local, shape)
+        return clock
+    weekday = moments.weekday(local)
+    if 0 < days < 7:
+        return f"{weekday} {clock}"
+    return f"{weekday} {date_format(local, 'MONTH_DAY_FORMAT')}, {clock}"
 
 
 def against_plan(forecast: Forecast) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
-from django.utils import timezone
-from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
+from asgi_app.moments import in_short
 from campaigns import explanations, wording
 from campaigns.hindrances import Hindrance, Kind
 
@@ -16,13 +14,6 @@ from campaigns.hindrances import Hindrance, Kind
 def in_words(hindrance: Hindrance) -> str:
     """One or two sentences, the same on a page and in a terminal."""
     return _SAID[hindrance.kind](hindrance)
-
-
-def clock(at: datetime) -> str:
-    """The time of day to the second, with the date unless it is today."""
-    local = timezone.localtime(at)
-    is_today = local.date() == timezone.localdate()
-    return date_format(local, "H:i:s" if is_today else "j M, H:i:s")
 
 
 def _database_away(_it: Hindrance) -> str:
@@ -74,7 +65,7 @@ def _line_unusable(it: Hindrance) -> str:
 
 def _line_stopped(it: Hindrance) -> str:
     assert it.since is not None
-    stopped = _("The line was stopped at %(at)s.") % {"at": clock(it.since)}
+    stopped = _("The line was stopped at %(at)s.") % {"at": in_short(it.since)}
     return f"{stopped} {_explained(it)}"
 
 
@@ -82,13 +73,13 @@ def _line_busy(it: Hindrance) -> str:
     assert it.ahead is not None and it.until is not None
     return _("The line is busy with ‹%(name)s› until about %(at)s.") % {
         "name": it.ahead.name,
-        "at": clock(it.until),
+        "at": in_short(it.until),
     }
 
 
 def _held_back(it: Hindrance) -> str:
     assert it.until is not None
-    next_try = _("The next try is at %(at)s.") % {"at": clock(it.until)}
+    next_try = _("The next try is at %(at)s.") % {"at": in_short(it.until)}
     return f"{_explained(it)} {next_try}"
 
 
@@ -96,11 +87,11 @@ def _late(it: Hindrance) -> str:
     assert it.since is not None
     return _(
         "The next message has been due since %(at)s, and no worker has taken it up."
-    ) % {"at": clock(it.since)}
+    ) % {"at": in_short(it.since)}
 
 
 def _who(it: Hindrance, known: str, unknown: str) -> str:
-    return known % {"by": it.by, "at": clock(it.since)} if it.since else unknown
+    return known % {"by": it.by, "at": in_short(it.since)} if it.since else unknown
 
 
 _SAID: Mapping[Kind, Callable[[Hindrance], str]] = {

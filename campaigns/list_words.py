@@ -45,11 +45,12 @@ def unknown_columns(missing: Sequence[str], columns: Sequence[str]) -> str:
             "as {{ or }}."
         ) % {"variables": ", ".join(f"{{{name}}}" for name in missing)}
     said = ngettext(
-        "The list has no column ‹%(missing)s›; its columns are: %(columns)s.",
-        "The list has no columns ‹%(missing)s›; its columns are: %(columns)s.",
+        "The list has no column %(missing)s; its columns are: %(columns)s.",
+        "The list has no columns %(missing)s; its columns are: %(columns)s.",
         len(missing),
     )
-    return said % {"missing": "›, ‹".join(missing), "columns": ", ".join(columns)}
+    quoted = [_("‹%(name)s›") % {"name": name} for name in missing]
+    return said % {"missing": ", ".join(quoted), "columns": ", ".join(columns)}
 
 
 def values_missing(names: Iterable[str]) -> str:

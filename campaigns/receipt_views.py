@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -176,8 +176,8 @@ def _added(request: HttpRequest) -> int:
 
 
 async def _rows(campaign_id: int, reason: str, delimiter: str) -> AsyncIterator[bytes]:
-    header = [_("File"), _("Line"), _("Text there"), _("Reason"), _("Column")]
-    header += [_("Phone"), _("First in line"), _("Outcome")]
+    header = [_("File"), pgettext("list", "Line"), _("Text there"), _("Reason")]
+    header += [_("Column"), _("Phone"), _("First in line"), _("Outcome")]
     yield BOM + csv_lines([header], delimiter=delimiter)
     after = 0
     while remarks := await in_orm(

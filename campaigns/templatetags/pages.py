@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from asgi_app import moments
 from campaigns import assets, charts, explanations, wording
-from campaigns.hindrance_words import clock, in_words
+from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
@@ -74,7 +74,7 @@ def moment(at: datetime) -> SafeString:
 @register.filter
 def clock_words(at: datetime) -> str:
     """The same without a tag of its own, for the texts of charts."""
-    return clock(at)
+    return moments.in_short(at)
 
 
 @register.filter

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django import Settings
 
 from campaigns import forecast_words
@@ -78,3 +78,11 @@ def test_it_is_held_against_the_plan(
 
 def test_without_a_plan_nothing_is_held_against_it(noon: datetime) -> None:
     assert forecast_words.against_plan(Forecast(noon, noon, MINUTE)) == ""
+
+
+def test_days_are_written_small_in_russian(noon: datetime) -> None:
+    with translation.override("ru"):
+        assert told(noon + timedelta(hours=25)) == "Окончание: пт 13:00 ± 13 мин"
+        assert told(noon + timedelta(days=10)).startswith(
+            "Окончание: вс 15 марта, 12:00"
+        )

@@ -10,7 +10,7 @@ from django.template.base import Lexer, TokenType
 
 SPOKEN = {"aria-label", "alt", "title", "placeholder", "data-label", "summary"}
 # The same in every language: names, codes and units that are written so everywhere.
-NEUTRAL = {"HTTP"}
+NEUTRAL = {"HTTP", "CSV", "Excel", "xlsx"}
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
