@@ -47,16 +47,13 @@ class Clerk:
     async def send(self, name: str, text: str, phones: list[str], line: str) -> str:
         """Stores and starts a campaign; the path of its page."""
         path = await self.draft(name, text, phones, line)
-        # Start may stand on a page of its own.
-        await self.press(f"{path}start/", on=f"{path}confirm/", else_on=path)
+        await self.press(f"{path}start/", on=f"{path}confirm/")
         return path
 
-    async def press(self, action: str, *, on: str, else_on: str = "") -> None:
+    async def press(self, action: str, *, on: str, **typed: str) -> None:
         """Sends the form with this action, as the button in it would."""
         page = (await self.http.get(on)).text
-        if else_on and action not in page:
-            page = (await self.http.get(else_on)).text
-        answer = await self.http.post(action, data=_hidden(page, action))
+        answer = await self.http.post(action, data={**_hidden(page, action), **typed})
         answer.raise_for_status()
 
     async def waits_for(self, path: str, told: str) -> str:

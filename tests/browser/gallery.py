@@ -1,33 +1,33 @@
-"""Campaigns in every state, and how a browser comes to see each page."""
+"""Campaigns in every state, a stop list and a worker, for what looks at pages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from playwright.async_api import expect
 
 from tests.browser.clerk import Clerk
 from tests.browser.installation import Installation
-from tests.browser.operator import Operator
 from tests.browser.phones import made_up
 
 TEXT = "Hello 👋\nOur spring sale is open until Sunday."
 WRONG = "nobody\n7.9E+10\n8 800 555 35 35\n8 (999) 00\n<b>none</b>"
 CLOUD = "Sandbox WhatsApp Cloud · caWhatsApp"
 TELEGRAM = "Sandbox WhatsApp Cloud · telegram"
-STANDS = "?reload=off"
 # Last pages with few rows: axe looks at every cell.
 ROWS, FEW = 100, 4
 MANY = ROWS + FEW
 
 
+FILE = "phone,name\n{0},Olga\n{1},\n{2},Ivan\n"
+
+
 @dataclass(frozen=True)
 class Gallery:
-    """The paths of campaigns by their state."""
+    """The paths of campaigns by their state, and of a line; phones in a result."""
 
     paths: Mapping[str, str]
+    phones: tuple[str, ...]
 
 
 async def hang(clerk: Clerk, installation: Installation) -> Gallery:
@@ -37,7 +37,22 @@ async def hang(clerk: Clerk, installation: Installation) -> Gallery:
     listed = [*phones, f"8{phones[0][2:]}", *WRONG.splitlines()]
     paths["draft"] = await clerk.draft("Draft with remarks", TEXT, listed, CLOUD)
 
-    phones = made_up(4)
+    phones = made_up(3)
+    rows = FILE.format(*phones)
+    paths["tried"] = await clerk.draft(
+        "Tried draft", "[Hi|Hello], {name|friend}!", rows.splitlines(), CLOUD
+    )
+    trial = f"{paths['tried']}trial/"
+    await clerk.press(trial, on=trial, phone=made_up(1)[0])
+    # The text needs a name, which the second row has not.
+    paths["incomplete"] = await clerk.draft(
+        "Draft with names", "Hello, {name}!", rows.splitlines(), CLOUD
+    )
+
+    stopped = "\n".join(made_up(3))
+    await clerk.press("/stops/", on="/stops/", phones=stopped, reason="Asked by mail")
+
+    sent_to = phones = made_up(4)
     installation.set_knob("status_early")
     installation.set_knob("refuse", phone=phones[1], status=400, code="ApiNoSuchChat")
     paths["finished"] = await clerk.send("Finished", TEXT, phones, CLOUD)
@@ -65,96 +80,10 @@ async def hang(clerk: Clerk, installation: Installation) -> Gallery:
     await clerk.waits_for(paths["finished"], r'<h1>.*</h1>\s*<span class="badge is-fin')
     await clerk.waits_for(paths["unsure"], 'id="unsure"')
     await clerk.waits_for("/", rf"(?s){TELEGRAM}.*Go on")
+    lines = await clerk.waits_for("/lines/", CLOUD)
+    for state, name in (("line", CLOUD), ("stopped line", TELEGRAM)):
+        at = re.search(rf'href="(/lines/\d+/)">{name}', lines)
+        assert at, lines
+        paths[state] = at[1]
     installation.clear_knobs()
-    return Gallery(paths)
-
-
-Scene = Callable[[Operator, Gallery], Awaitable[None]]
-
-
-def _at(path: str) -> Scene:
-    async def scene(operator: Operator, gallery: Gallery) -> None:
-        await operator.open(path)
-
-    return scene
-
-
-def _of(state: str, under: str = STANDS) -> Scene:
-    async def scene(operator: Operator, gallery: Gallery) -> None:
-        await operator.open(gallery.paths[state] + under)
-
-    return scene
-
-
-async def _message(operator: Operator, gallery: Gallery) -> None:
-    await operator.open(gallery.paths["finished"] + STANDS)
-    await operator.page.locator("tbody th a").nth(1).click()
-    await expect(operator.page).to_have_url(re.compile(r"/messages/\d+/$"))
-
-
-async def _with_errors(operator: Operator, gallery: Gallery) -> None:
-    await operator.open_form()
-    await operator.fill("Phones", WRONG)
-    # A browser would ask for the empty fields itself.
-    await operator.page.locator("form#new").evaluate("form => form.noValidate = true")
-    await operator.press("Save as draft")
-    await expect(operator.page.get_by_role("alert").first).to_be_visible()
-
-
-async def _with_remarks(operator: Operator, gallery: Gallery) -> None:
-    await operator.open_form()
-    phones = made_up(2)
-    await operator.fill("Phones", "\n".join([*phones, *phones, WRONG]))
-    await operator.press("Check the list")
-    await operator.sees("7.9E+10")
-
-
-async def _wrong_phone(operator: Operator, gallery: Gallery) -> None:
-    await operator.open(gallery.paths["draft"])
-    await operator.fill("One more phone", "8 (999) 12")
-    await operator.press("Add")
-    await expect(operator.field("One more phone")).to_have_value("8 (999) 12")
-
-
-async def _refused_log_in(operator: Operator, gallery: Gallery) -> None:
-    await operator.open("/connect/")
-    await operator.fill("E-mail", "nobody@example.com")
-    await operator.page.locator("input[type=password]").fill("wrong")
-    await operator.fill("appId", "app")
-    await operator.page.locator("form[action*=account] button").click()
-    await expect(operator.page.get_by_role("alert").first).to_be_visible()
-
-
-async def _forged(operator: Operator, gallery: Gallery) -> None:
-    await operator.open(gallery.paths["draft"])
-    await operator.fill("One more phone", made_up(1)[0])
-    await operator.page.context.clear_cookies()
-    await operator.press("Add")
-    await operator.sees("Please load the page again")
-
-
-# Every page, in every state in which it looks different.
-SCENES: Mapping[str, Scene] = {
-    "list": _at("/" + STANDS),
-    "new": _at("/campaigns/new/"),
-    "new with errors": _with_errors,
-    "new with remarks": _with_remarks,
-    "draft": _of("draft"),
-    "draft with a wrong phone": _wrong_phone,
-    "receipt": _of("draft", "receipt/"),
-    "finished": _of("finished"),
-    "unsure": _of("unsure"),
-    "paused": _of("paused", f"{STANDS}&page=2"),
-    "cancelled": _of("cancelled", f"{STANDS}&page=2"),
-    "stopped line": _of("stopped"),
-    "running": _of("running", f"{STANDS}&page=15"),
-    "message": _message,
-    "cancel": _of("running", "cancel/"),
-    "decide": _of("unsure", "decide/assume-sent/"),
-    "retry": _of("finished", "decide/retry/"),
-    "connect": _at("/connect/"),
-    "connect refused": _refused_log_in,
-    "400": _at("/?" + "&".join("a" * 1_001)),
-    "403": _forged,
-    "404": _at("/campaigns/999999/"),
-}
+    return Gallery(paths, tuple(sent_to))

@@ -18,7 +18,7 @@ from asgi_app import children
 from asgi_app.valkey import free_port
 
 OPERATOR = ("anna", "a long password")
-START_LIMIT_S = 45.0
+START_LIMIT_S = 120.0
 STOP_LIMIT_S = 60.0
 _LOOK_S = 0.05
 
@@ -36,22 +36,31 @@ class Installation:
         answer = httpx.post(f"{self.sandbox_url}/sandbox/knobs", json=knob)
         answer.raise_for_status()
 
+    def tell(self, kind: str, **fields: str) -> None:
+        """Makes the sandbox tell the site of something that ChatApp heard of."""
+        answer = httpx.post(f"{self.sandbox_url}/sandbox/{kind}", json=fields)
+        answer.raise_for_status()
+
     def clear_knobs(self) -> None:
         httpx.delete(f"{self.sandbox_url}/sandbox/knobs").raise_for_status()
 
     def sent_to(self) -> list[str]:
         """The phones of the requests that the sandbox has got so far, in order."""
-        phones: list[str] = []
+        return [phone for phone, _text in self.sends()]
+
+    def sends(self) -> list[tuple[str, str]]:
+        """The phone and the text of each request so far, in order."""
+        found: list[tuple[str, str]] = []
         after: int | None = 0
         while after is not None:
             answer = httpx.get(
                 f"{self.sandbox_url}/sandbox/sends",
                 params={"after": after, "limit": 1000},
             ).raise_for_status()
-            found = answer.json()
-            phones += [f"+{send['phone']}" for send in found["items"]]
-            after = found["next"]
-        return phones
+            page = answer.json()
+            found += [(f"+{send['phone']}", send["text"]) for send in page["items"]]
+            after = page["next"]
+        return found
 
 
 @contextmanager

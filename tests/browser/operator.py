@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Error, Locator, Page, Response, expect
+from playwright.async_api import (
+    Browser,
+    Error,
+    FilePayload,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
 
 from campaigns import wording
 from campaigns.states import MessageStatus
@@ -47,8 +55,16 @@ class Operator:
         text = re.escape(self.words(label))
         return self.page.get_by_label(re.compile(rf"^\s*{text}:?\s*$"))
 
-    async def upload(self, file: Path) -> None:
-        await self.page.locator("input[type=file]").set_input_files(file)
+    async def upload(self, file: Path | tuple[str, bytes]) -> None:
+        """Chooses a file, or one of that name with these bytes."""
+        chosen: Path | FilePayload
+        if isinstance(file, Path):
+            chosen = file
+        else:
+            name, data = file
+            kind = "application/octet-stream"
+            chosen = {"name": name, "mimeType": kind, "buffer": data}
+        await self.page.locator("input[type=file]").set_input_files(chosen)
 
     async def press(self, label: str) -> None:
         await self.button(self.words(label)).click()
@@ -78,12 +94,16 @@ class Operator:
         await expect(self.page).to_have_url(re.compile(r"/campaigns/\d+/$"))
 
     async def press_start(self, count: int) -> None:
-        """Presses what starts the draft that is shown, whatever lies between."""
+        """Presses Start on the confirm page, which it opens from the draft's."""
         confirm = self.page.locator("a[href$='/confirm/']")
         if await confirm.count():
             await confirm.click()
+        await self.start_button(count).click()
+
+    def start_button(self, count: int) -> Locator:
+        """The button of the confirm page, which repeats the count."""
         form = self.page.locator("form[action$='/start/']")
-        await form.get_by_role("button", name=re.compile(rf"\b{count}\b")).click()
+        return form.get_by_role("button", name=re.compile(rf"\b{count}\b"))
 
     async def send(self, *, name: str, text: str, phones: list[str]) -> str:
         """Writes a campaign and starts it; the path of its page."""

@@ -9,8 +9,9 @@ import pytest
 from playwright.async_api import ViewportSize
 
 from tests.browser.accessibility import overflow, violations
-from tests.browser.gallery import SCENES, Gallery
+from tests.browser.gallery import Gallery
 from tests.browser.operator import Operator
+from tests.browser.scenes import SCENES
 
 PHONE: ViewportSize = {"width": 320, "height": 640}
 
@@ -31,7 +32,7 @@ async def test_a_page_is_accessible(
     scripted: Operator, gallery: Gallery, scene: str
 ) -> None:
     await SCENES[scene](scripted, gallery)
-    assert await faults(scripted) == []
+    assert not (found := await faults(scripted)), "\n".join(found)
 
 
 @pytest.mark.parametrize("path", ["/", "/campaigns/new/", "/connect/"])
@@ -39,4 +40,4 @@ async def test_a_page_of_an_empty_site_is_accessible(
     scripted: Operator, empty_site: str, path: str
 ) -> None:
     await scripted.page.goto(empty_site + path)
-    assert await faults(scripted) == []
+    assert not (found := await faults(scripted)), "\n".join(found)

@@ -10,8 +10,8 @@ from playwright.async_api import Browser, Route, expect
 
 from asgi_app.middleware import OPEN_PATHS
 from campaigns import wording
+from campaigns.layouts import Unreadable
 from campaigns.recipients import Reason
-from campaigns.spreadsheets import Unreadable
 from campaigns.states import CampaignStatus
 from chatapp.words import explain
 from tests.browser.installation import Installation
@@ -136,7 +136,7 @@ async def test_a_draft_that_is_started_in_two_tabs_is_sent_once(
     other = Operator(
         await operator.page.context.new_page(), operator.url, operator.words
     )
-    await other.open(path)
+    await other.open(f"{path}confirm/")
     await operator.start(2)
     await other.press_start(2)
 
@@ -144,6 +144,21 @@ async def test_a_draft_that_is_started_in_two_tabs_is_sent_once(
     told = "|".join(re.escape(other.words(wording.NOT_POSSIBLE[s])) for s in said)
     await expect(other.main).to_contain_text(re.compile(told))
     await operator.open(path)
+    await operator.waits_to_see(
+        operator.words("Finished: every message has its answer.")
+    )
+    sent = installation.sent_to()
+    assert [sent.count(phone) for phone in phones] == [1, 1]
+
+
+async def test_a_double_click_on_start_is_one_start(
+    operator: Operator, installation: Installation
+) -> None:
+    phones = made_up(2)
+    path = await operator.save_draft(name="Clicked twice", text=TEXT, phones=phones)
+    await operator.follow("Look once more, then start …")
+    await operator.start_button(2).dblclick()
+    await expect(operator.page).to_have_url(f"{operator.url}{path}")
     await operator.waits_to_see(
         operator.words("Finished: every message has its answer.")
     )

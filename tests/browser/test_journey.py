@@ -19,10 +19,6 @@ from tests.browser.phones import made_up
 from tests.browser.words import LANGUAGES
 
 SAMPLES = Path(__file__).parent.parent / "campaigns" / "samples"
-FILE_WAS_READ = (
-    "The file was read. A browser does not send it twice, so its phones now stand in "
-    "the field “Phones”, where you can change them."
-)
 TEXT = "Привет 👋\nHello"
 
 
@@ -62,7 +58,7 @@ async def test_a_pasted_list_is_corrected_sent_and_read(
     sent = installation.sent_to()
     assert [sent.count(phone) for phone in (first, second, third)] == [1, 1, 1]
 
-    await operator.row(second).get_by_role("link").click()
+    await operator.row(second).get_by_role("link", name=second, exact=True).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(second)
     told = page.locator("tbody tr td:last-child strong")
     assert await told.all_inner_texts() == [
@@ -74,18 +70,20 @@ async def test_a_pasted_list_is_corrected_sent_and_read(
     ]
 
 
-async def test_a_file_is_read_once_and_stands_in_the_form(operator: Operator) -> None:
+async def test_a_file_is_kept_until_the_draft_is_saved(operator: Operator) -> None:
     await operator.open_form()
     await operator.fill("Text", TEXT)
     await operator.upload(SAMPLES / "clients.xlsx")
     await operator.press("Check the list")
 
-    await operator.sees(operator.words(FILE_WAS_READ))
+    await operator.sees("clients.xlsx", "is kept: you need not choose it again.")
     await expect(operator.field("Text")).to_have_value(TEXT)
-    await expect(operator.field("Phones")).to_have_value(re.compile(r"\+7\d{10}"))
     await operator.fill("Name", "From a file")
     await operator.press("Save as draft")
     await expect(operator.page).to_have_url(re.compile(r"/campaigns/\d+/$"))
+    await expect(operator.page.locator("ol.phones li").first).to_have_text(
+        re.compile(r"^\+7\d{10}$")
+    )
 
 
 async def test_a_phone_is_added_to_a_draft(operator: Operator) -> None:

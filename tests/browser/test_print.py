@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.gallery import SCENES, Gallery
+from tests.browser.gallery import Gallery
 from tests.browser.operator import Operator
+from tests.browser.scenes import SCENES
 
 PAPER = "rgb(255, 255, 255)"
 COLOURS = """() => {
