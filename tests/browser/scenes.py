@@ -126,7 +126,7 @@ async def _removed_stop(operator: Operator, gallery: Gallery) -> None:
 
 
 async def _phone(operator: Operator, gallery: Gallery) -> None:
-    await operator.open(f"/phones/{gallery.phones[1].lstrip('+')}/")
+    await operator.open(f"/phones/{gallery.phones[0].lstrip('+')}/")
     await operator.sees("Its callbacks")
 
 

@@ -26,14 +26,23 @@ from tests.browser.phones import made_up
 from tests.browser.words import Words
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
-LARGEST = 200 * 1024
+LARGEST = 150 * 1024
 DESKTOP: ViewportSize = {"width": 1180, "height": 1180}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 LINE = "Sandbox WhatsApp · grWhatsApp"
 TEXT = (
     "Good day!\nOur spring sale is on: *20 % off* until Sunday.\nReply STOP to opt out."
 )
-WRONG = ["Ivan, call back", "8.9E+10", "8 800 555 35 35", "8 (999) 12-34"]
+GREETING = (
+    "[Hello|Good day], {name|friend}!\nYour order in {city} is ready: "
+    "https://example.com/orders\nReply STOP to opt out."
+)
+NAMES = ("Olga", "Pavel", "", "Irina", "Sergei", "Maria")
+CITIES = ("Tver", "Kazan", "Perm")
+WRONG = [
+    *("Ivan, call back", "tel. of the shop", "8.9E+10", "8 800 555 35 35"),
+    "8 (999) 12-34",
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,13 @@ PICTURES = (
     Picture("campaigns.png", "/", {"width": 1180, "height": 720}),
     Picture("new.png", "/campaigns/new/", DESKTOP),
     Picture("draft.png", "{draft}", DESKTOP),
+    Picture("confirm.png", "{names}confirm/", DESKTOP),
+    Picture(
+        "receipt.png", "{draft}receipt/not_a_number/", {"width": 1180, "height": 720}
+    ),
+    Picture("line.png", "{line}", DESKTOP),
+    Picture("stops.png", "/stops/", {"width": 1180, "height": 900}),
+    Picture("queue.png", "/queue/", DESKTOP),
     Picture("message.png", "{message}", {"width": 1180, "height": 900}),
 )
 
@@ -116,10 +132,29 @@ async def _campaigns(clerk: Clerk, sandbox: Installation) -> dict[str, str]:
     await clerk.press(f"{sale}pause/", on=sale)
     page = await clerk.waits_for(sale, _row(phones[0], "read"))
 
+    for told, reason in ((made_up(3), "Asked by mail"), (made_up(2), "Moved away")):
+        await clerk.press(
+            "/stops/", on="/stops/", phones="\n".join(told), reason=reason
+        )
+    sandbox.tell("incoming", phone=phones[1], text="STOP")
+
     listed = [*made_up(42), *WRONG]
     draft = await clerk.draft("Opening hours in May", TEXT, [*listed, listed[0]], LINE)
+    table = ["phone,name,city"] + [
+        f"{phone},{NAMES[row % 6]},{CITIES[row % 3]}"
+        for row, phone in enumerate(made_up(120))
+    ]
+    names = await clerk.draft("Orders that are ready", GREETING, table, LINE)
     path = page.partition(phones[0])[0].rpartition('href="')[2].partition('"')[0]
-    return {"sale": sale, "draft": draft, "message": path}
+    lines = await clerk.waits_for("/lines/", LINE)
+    line = lines.partition(f">{LINE}")[0].rpartition('href="')[2].rstrip('"')
+    return {
+        "sale": sale,
+        "draft": draft,
+        "names": names,
+        "message": path,
+        "line": line,
+    }
 
 
 def _row(phone: str, statuses: str) -> str:

@@ -164,7 +164,6 @@ async def test_a_draft_is_made_for_those_who_have_not_read_it(
     operator: Operator, installation: Installation
 ) -> None:
     words, phones = operator.words, made_up(3)
-    installation.set_knob("status_early")
     installation.set_knob("status_late", phone=phones[1], seconds=900)
     await operator.send(name="Unread", text=TEXT, phones=phones)
     await operator.waits_for_status(phones[2], MessageStatus.READ)

@@ -54,7 +54,12 @@ async def stops(page: Page) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "scene", ["list", "new with remarks", "draft", "unsure", "message", "connect"]
+    "scene",
+    [
+        *("list", "new with remarks", "new with a question", "draft", "confirm"),
+        *("trial", "receipt group", "finished", "unsure", "message", "copy", "edit"),
+        *("delete", "messages found", "line", "phone", "stops", "queue", "connect"),
+    ],
 )
 async def test_tab_reaches_every_control_and_shows_where_it_is(
     scripted: Operator, gallery: Gallery, scene: str

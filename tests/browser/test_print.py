@@ -18,7 +18,9 @@ COLOURS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("scene", ["list", "unsure", "message"])
+@pytest.mark.parametrize(
+    "scene", ["list", "unsure", "message", "line", "phone", "stops", "queue"]
+)
 async def test_a_printed_page_has_its_tables_and_nothing_to_press(
     scripted: Operator, gallery: Gallery, scene: str, scheme: str
 ) -> None:
