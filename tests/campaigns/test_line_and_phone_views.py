@@ -17,6 +17,7 @@ from campaigns.models import (
     StopEntry,
     WorkerBeat,
 )
+from campaigns.removal import delete_campaign
 from campaigns.states import MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -176,6 +177,19 @@ async def test_a_phone_is_found_in_all_campaigns(site: Site, line: Line) -> None
     assert "No phone of any campaign looks like" in words(alone)
     wrong = await site.get("/phones/?q=Anna")
     assert wrong.status_code == 422
+
+
+async def test_a_deleted_campaign_is_gone_from_the_phones_at_once(
+    site: Site, line: Line
+) -> None:
+    gone = await in_orm(lists.draft, line, 1)
+    kept = await in_orm(lists.draft, line, 2, start=1)
+    await change(gone, name="Gone")
+    await change(kept, name="Kept")
+    await in_orm(delete_campaign, campaign_id=gone.pk, operator="anna")
+    assert "Gone" not in (await site.get(f"/phones/{PHONE[1:]}/")).text
+    found = words(await site.get("/phones/?q=7999"))
+    assert "2 phones found" in found and PHONE not in found
 
 
 async def test_rows_and_messages_lead_to_the_phone(site: Site, line: Line) -> None:
