@@ -34,7 +34,7 @@ async def test_a_printed_page_has_its_tables_and_nothing_to_press(
     table = page.locator("table").last
     await expect(table).to_be_visible()
     await expect(table.locator("thead th").last).to_be_visible()
-    for hidden in ("nav", "button", ".reload", ".skip", ".operator"):
+    for hidden in (".top nav", ".pages", "button", ".reload", ".skip", ".operator"):
         for found in await page.locator(hidden).all():
             await expect(found).to_be_hidden()
     ground, ink = await page.evaluate(COLOURS)
