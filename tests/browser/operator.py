@@ -38,7 +38,11 @@ class Operator:
     words: Words
 
     async def open(self, path: str) -> Response:
-        answer = await self.page.goto(f"{self.url}{path}")
+        try:
+            answer = await self.page.goto(f"{self.url}{path}")
+        except Error as error:
+            _must_be_reload(error)
+            return await self.open(path)
         assert answer
         return answer
 
@@ -152,10 +156,15 @@ class Operator:
             try:
                 await self.page.reload()
             except Error as error:
-                # The page was about to reload itself.
-                if "ERR_ABORTED" not in str(error):
-                    raise
+                _must_be_reload(error)
         raise AssertionError(f"it never came: {there}\n{await self.main.inner_text()}")
+
+
+def _must_be_reload(error: Error) -> None:
+    """Goes on where a page that was about to reload itself came between."""
+    said = str(error)
+    if "ERR_ABORTED" not in said and "interrupted by another navigation" not in said:
+        raise error
 
 
 @asynccontextmanager

@@ -97,7 +97,7 @@ async def _take_all() -> int:
                 async with clerk_at(installation.url) as clerk:
                     sale = pages["sale"]
                     await clerk.press(f"{sale}resume/", on=sale)
-                    await clerk.waits_for(sale, "The next message leaves at")
+                    await clerk.waits_for(sale, "Next: <a")
                 return await _take(chromium, installation.url, pages)
 
 

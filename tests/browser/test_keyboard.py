@@ -16,7 +16,8 @@ from tests.browser.scenes import SCENES
 CONTROLS = """() => {
   const seen = new Set();
   return [...document.querySelectorAll(
-    'a[href], button, summary, textarea, select, input:not([type=hidden])'
+    'a[href], button, summary, textarea, select, [tabindex="0"],'
+      + 'input:not([type=hidden])'
   )].filter(e => !e.disabled && e.checkVisibility()).filter(e => {
     if (e.type !== 'radio') return true;
     const known = seen.has(e.name);
