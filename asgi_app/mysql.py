@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 POOL_SIZE = 8
 ACQUIRE_S = 5.0
+CLOSE_S = 5.0
 # Longer than a wait for a row's lock, which the session below ends sooner.
 STATEMENT_S = 20.0
 LOCK_WAIT_S = 10
@@ -51,6 +52,10 @@ class MysqlDoor:
         # aiomysql does not wake waiters when a connection comes back closed, so the
         # pool is never let to have any.
         self._slots = asyncio.Semaphore(size)
+        # Kept here, because the loop itself holds on to no task.
+        self._takings: set[asyncio.Task[tuple[aiomysql.Pool, aiomysql.Connection]]] = (
+            set()
+        )
         self._clock = Clock(self._ask_time)
 
     @asynccontextmanager
@@ -75,6 +80,9 @@ class MysqlDoor:
         return await self._clock.now()
 
     async def close(self) -> None:
+        # What nobody waits for any more must not outlive the loop.
+        if self._takings:
+            await asyncio.wait(self._takings, timeout=CLOSE_S)
         if self._opening is None:
             return
         try:
@@ -83,7 +91,7 @@ class MysqlDoor:
             return  # there is nothing to close
         pool.close()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(CLOSE_S):
                 await pool.wait_closed()
         except TimeoutError:
             pool.terminate()
@@ -102,17 +110,41 @@ class MysqlDoor:
                 await self._slots.acquire()
         except TimeoutError:
             raise DatabaseAway("no connection became free") from None
+        # Cancelled in its midst, connect() would leave its socket; so the taking goes
+        # on, and the slot is its own until what it took is given back.
+        taking = asyncio.create_task(self._take())
+        self._takings.add(taking)
+        taking.add_done_callback(self._takings.discard)
         try:
             with _translated():
-                pool = await self._open()
-                connection = await _take(pool)
-            try:
-                with _translated():
-                    yield connection
-            finally:
-                pool.release(connection)
-        finally:
+                pool, connection = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._give_back)
+            raise
+        except BaseException:
             self._slots.release()
+            raise
+        try:
+            with _translated():
+                yield connection
+        finally:
+            try:
+                pool.release(connection)
+            finally:
+                self._slots.release()
+
+    async def _take(self) -> tuple[aiomysql.Pool, aiomysql.Connection]:
+        pool = await self._open()
+        return pool, await pool.acquire()
+
+    def _give_back(
+        self, taken: asyncio.Task[tuple[aiomysql.Pool, aiomysql.Connection]]
+    ) -> None:
+        """Ends a taking whose caller is gone."""
+        if not taken.cancelled() and taken.exception() is None:
+            pool, connection = taken.result()
+            pool.release(connection)
+        self._slots.release()
 
     async def _open(self) -> aiomysql.Pool:
         """Opens the pool once for all; a caller that is cancelled leaves it opening."""
@@ -147,21 +179,6 @@ class MysqlDoor:
                 + f", innodb_lock_wait_timeout = {LOCK_WAIT_S}"
             ),
         )
-
-
-async def _take(pool: aiomysql.Pool) -> aiomysql.Connection:
-    """Takes a connection; cancelled in its midst, connect() would leave its socket."""
-    taking = asyncio.ensure_future(pool.acquire())
-
-    def give_back(taken: asyncio.Future[aiomysql.Connection]) -> None:
-        if not taken.cancelled() and taken.exception() is None:
-            pool.release(taken.result())
-
-    try:
-        return await asyncio.shield(taking)
-    except asyncio.CancelledError:
-        taking.add_done_callback(give_back)
-        raise
 
 
 class _translated:

@@ -51,7 +51,7 @@ class PrivateMariaDB:
         """Makes the database and returns once it can be used. Raises NoMariaDB."""
         _program("mariadbd")
         _install(self._folder)
-        # It is read before the port opens, and only at the first start.
+        # Only at the first start; the port opens before it is read.
         script = self._folder / "start.sql"
         script.write_text(
             "CREATE DATABASE campaigns CHARACTER SET utf8mb4;\n"
@@ -62,6 +62,16 @@ class PrivateMariaDB:
             _give_away(self._folder)
         self.launch(f"--init-file={script}")
         self.wait()
+        self._log_in()
+
+    def _log_in(self) -> None:
+        """Returns once the user is there: nobody is served while the script is read."""
+        import MySQLdb
+
+        connection = MySQLdb.connect(
+            host="127.0.0.1", port=self.port, user="tests", password=self._password
+        )
+        connection.close()
 
     def launch(self, *options: str) -> None:
         """Starts the server and does not wait; call it from the main thread."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from asgi_app.database import DatabaseAway, Door
+from asgi_app.database import DatabaseAway, DatabaseError, Door
 from tests.eventually import eventually
 from tests.mariadb import PrivateMariaDB
 
@@ -28,11 +28,10 @@ def server() -> Iterator[PrivateMariaDB]:
             server.stop()
 
 
-@pytest.fixture
-async def door(server: PrivateMariaDB) -> AsyncIterator[Door]:
+def door_to(server: PrivateMariaDB) -> Door:
     from asgi_app.mysql import MysqlDoor
 
-    door = MysqlDoor(
+    return MysqlDoor(
         {
             "HOST": "127.0.0.1",
             "PORT": server.port,
@@ -41,6 +40,11 @@ async def door(server: PrivateMariaDB) -> AsyncIterator[Door]:
             "NAME": "campaigns",
         }
     )
+
+
+@pytest.fixture
+async def door(server: PrivateMariaDB) -> AsyncIterator[Door]:
+    door = door_to(server)
     yield door
     await door.close()
 
@@ -83,3 +87,25 @@ async def test_a_server_that_was_away_at_the_start_is_found_later(
     server.launch()
     server.wait()
     await eventually(lambda: answers(door))
+
+
+async def test_a_door_that_is_closed_leaves_nothing_of_what_was_cancelled(
+    server: PrivateMariaDB,
+) -> None:
+    for number in range(40):
+        door = door_to(server)
+        if number % 2:
+            assert await answers(door)
+            # The pool connects anew under whoever takes its connection next.
+            (asked,) = await asyncio.gather(
+                door.fetch("KILL CONNECTION_ID()"), return_exceptions=True
+            )
+            assert isinstance(asked, DatabaseError)
+        asking = asyncio.create_task(door.fetch("SELECT 1"))
+        for _ in range(number % 20):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await door.close()
+    loose = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+    assert loose == []
