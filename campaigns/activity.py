@@ -57,6 +57,11 @@ class Activity:
         return self.until - self.since >= LONGEST
 
     @property
+    def has_shape(self) -> bool:
+        """Whether there is more than one bucket, so that a curve would tell more."""
+        return any(len(series.counts) > 1 for series in self.series)
+
+    @property
     def total(self) -> int:
         return sum(series.total for series in self.series)
 

@@ -13,7 +13,7 @@ import httpx
 
 from tests.browser.installation import OPERATOR
 
-LIMIT_S = 90.0
+LIMIT_S = 150.0
 LOOK_S = 0.2
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 
 import httpx
 from redis.asyncio import Redis
@@ -69,6 +70,11 @@ async def test_the_page_draws_what_moved_and_says_it_in_words(
         minute=minute,
         count=4,
     )
+    # A curve of one minute would be three level lines.
+    short = await site.get(path)
+    assert "<polyline" not in short.text
+    assert "at most 4 a minute" in words(short)
+    await change(campaign, started_at=minute - timedelta(minutes=3))
     page = await site.get(path)
     assert page.text.count("<polyline") == 3
     assert "sent: 4, at most 4 a minute" in words(page)
