@@ -107,6 +107,8 @@ async def scripted(
         Words("en"),
         java_script_enabled=True,
         bypass_csp=True,
+        # Nothing is to be measured on its way from one colour to another.
+        reduced_motion="reduce",
     ) as operator:
         yield operator
 
