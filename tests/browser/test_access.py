@@ -32,6 +32,8 @@ async def test_a_page_is_accessible(
     scripted: Operator, gallery: Gallery, scene: str
 ) -> None:
     await SCENES[scene](scripted, gallery)
+    # A page may be read before its style is there.
+    await scripted.page.wait_for_load_state("load")
     assert not (found := await faults(scripted)), "\n".join(found)
 
 

@@ -67,6 +67,8 @@ async def test_tab_reaches_every_control_and_shows_where_it_is(
 ) -> None:
     page = scripted.page
     await SCENES[scene](scripted, gallery)
+    # A page may be read before its style is there.
+    await scripted.page.wait_for_load_state("load")
     expected = await page.evaluate(CONTROLS)
     found = await stops(page)
     assert len(found) == expected, [stop["html"] for stop in found]
@@ -79,6 +81,8 @@ async def test_the_first_stop_skips_to_the_content(
 ) -> None:
     page = scripted.page
     await SCENES["draft"](scripted, gallery)
+    # A page may be read before its style is there.
+    await scripted.page.wait_for_load_state("load")
     await page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
     await expect(skip).to_be_focused()

@@ -26,6 +26,8 @@ async def test_a_printed_page_has_its_tables_and_nothing_to_press(
 ) -> None:
     page = scripted.page
     await SCENES[scene](scripted, gallery)
+    # A page may be read before its style is there.
+    await scripted.page.wait_for_load_state("load")
     # What an A4 sheet is wide, less its margins.
     await page.set_viewport_size({"width": 718, "height": 1000})
     await page.emulate_media(
