@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -113,12 +113,13 @@ class Clock:
     """The database's time without a question each time.
 
     It is asked for once in a while; between, and while the database is away, this
-    computer's own clock carries it on.
+    computer's own clock carries it on. `ask` returns the time with the moment, on
+    `boottime`, at which it was so.
     """
 
     RECHECK_S = 30.0
 
-    def __init__(self, ask: Callable[[], Any]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[tuple[datetime, float]]]) -> None:
         self._ask = ask
         self._read_at = float("-inf")
         self._then = datetime.min.replace(tzinfo=UTC)
@@ -126,14 +127,12 @@ class Clock:
     async def now(self) -> datetime:
         passed = boottime() - self._read_at
         if passed > self.RECHECK_S:
-            before = boottime()
             try:
-                self._then = await self._ask()
+                self._then, self._read_at = await self._ask()
             except DatabaseAway:
                 if self._read_at < 0:
                     raise
                 return self._then + timedelta(seconds=passed)
-            self._read_at = (before + boottime()) / 2
             passed = boottime() - self._read_at
         return self._then + timedelta(seconds=passed)
 

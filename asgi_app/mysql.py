@@ -22,6 +22,7 @@ from asgi_app.database import (
     as_time,
 )
 from asgi_app.env import MYSQL_SESSION
+from chatapp.calls import boottime
 
 T = TypeVar("T")
 
@@ -97,11 +98,16 @@ class MysqlDoor:
             pool.terminate()
             await pool.wait_closed()
 
-    async def _ask_time(self) -> datetime:
-        ((value,),) = await self.fetch("SELECT UTC_TIMESTAMP(6)")
+    async def _ask_time(self) -> tuple[datetime, float]:
+        async with self._connection() as connection:
+            # Not before: to connect may take a second, and the clock would be ahead.
+            before = boottime()
+            tx = _MysqlTx(connection)
+            ((value,),) = await tx.fetch("SELECT UTC_TIMESTAMP(6)")
+            read_at = (before + boottime()) / 2
         now = as_time(value)
         assert now is not None
-        return now
+        return now, read_at
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiomysql.Connection]:

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -109,3 +110,21 @@ async def test_a_door_that_is_closed_leaves_nothing_of_what_was_cancelled(
         await door.close()
     loose = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
     assert loose == []
+
+
+async def test_a_slow_connect_does_not_put_the_clock_ahead(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import aiomysql
+
+    create_pool = aiomysql.create_pool
+
+    async def slowly(**options: Any) -> Any:
+        await asyncio.sleep(1)
+        return await create_pool(**options)
+
+    monkeypatch.setattr(aiomysql, "create_pool", slowly)
+    now = await door.now()
+    ((there,),) = await door.fetch("SELECT UTC_TIMESTAMP(6)")
+    # The database, asked later, cannot be behind.
+    assert now.replace(tzinfo=None) <= there
