@@ -25,14 +25,16 @@ from campaigns.workbooks import WorkbookFile
 KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "zip": "application/zip",
 }
+TABLES = frozenset({"csv", "xlsx"})
 BLOCK = 256 * 1024
 
 
 @require_GET
 async def export(request: HttpRequest, campaign_id: int, kind: str) -> HttpResponseBase:
     """A file of the messages that the campaign page would show with this address."""
-    if kind not in KINDS:
+    if kind not in TABLES:
         raise Http404
     try:
         found = await in_orm(
@@ -44,14 +46,15 @@ async def export(request: HttpRequest, campaign_id: int, kind: str) -> HttpRespo
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     stream = csv_stream(found) if kind == "csv" else workbook_stream(found)
-    name = f"{slugify(found.campaign.name, allow_unicode=True) or 'campaign'}"
-    return as_file(stream, f"{name[:80]}-{timezone.localdate()}.{kind}", kind)
+    return as_file(stream, found.campaign.name, kind)
 
 
 def as_file(
     stream: AsyncIterator[bytes], name: str, kind: str
 ) -> StreamingHttpResponse:
-    """A response that a browser stores under a name instead of showing it."""
+    """A response that a browser stores instead of showing it, under a name and date."""
+    slug = slugify(name, allow_unicode=True) or "campaign"
+    name = f"{slug[:80]}-{timezone.localdate()}.{kind}"
     response = StreamingHttpResponse(stream, content_type=KINDS[kind])
     response.headers["Content-Disposition"] = str(
         content_disposition_header(True, name)
@@ -64,7 +67,7 @@ async def csv_stream(export: Export) -> AsyncIterator[bytes]:
     """The file in pieces; a reader that goes away ends it at the next one."""
     delimiter = delimiter_for(export.language)
     yield BOM + csv_lines([export.header], delimiter=delimiter)
-    async for piece in _pieces(export):
+    async for piece in pieces(export):
         if piece.rows:
             yield csv_lines(piece.rows, delimiter=delimiter)
 
@@ -76,7 +79,7 @@ async def workbook_stream(export: Export) -> AsyncIterator[bytes]:
     thread = ThreadPoolExecutor(1, thread_name_prefix="export")
     book = await loop.run_in_executor(thread, partial(_open_workbook, export))
     try:
-        async for piece in _pieces(export):
+        async for piece in pieces(export):
             await loop.run_in_executor(thread, book.write, piece.rows)
         await loop.run_in_executor(thread, book.close)
         file = await loop.run_in_executor(thread, book.path.open, "rb")
@@ -96,7 +99,8 @@ def _open_workbook(export: Export) -> WorkbookFile:
     )
 
 
-async def _pieces(export: Export) -> AsyncIterator[Piece]:
+async def pieces(export: Export) -> AsyncIterator[Piece]:
+    """All rows of a file, read while they are asked for."""
     after: int | None = 0
     while after is not None:
         piece = await in_orm(read_piece, export, after=after)

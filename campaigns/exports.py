@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -46,7 +46,8 @@ _COLUMNS = (
 class Export:
     """What goes into a file: the messages up to `last`, in words of a language.
 
-    `template` is None where everybody gets the same text.
+    `template` is None where everybody gets the same text. `zones` are those in which
+    each time is told.
     """
 
     campaign: Campaign
@@ -54,24 +55,15 @@ class Export:
     language: str
     last: int
     template: Template | None
+    zones: Sequence[ZoneInfo]
 
     @property
     def header(self) -> list[str]:
         with override(self.language):
-            names = [
-                _("Phone"),
-                _("Status"),
-                _("Attempt"),
-                _("Left"),
-                _("Answered"),
-                _("Sent"),
-                _("Delivered"),
-                _("Read"),
-                _("Failed"),
-                _("Message id"),
-                _("Code"),
-                _("Reason"),
-            ]
+            times = [_("Left"), _("Answered"), _("Sent"), _("Delivered"), _("Read")]
+            names = [_("Phone"), _("Status"), _("Attempt")]
+            names += in_zones([*times, _("Failed")], self.zones)
+            names += [_("Message id"), _("Code"), _("Reason")]
             return [*names, _("Text")] if self.template else names
 
     @property
@@ -87,14 +79,32 @@ class Piece:
     after: int | None
 
 
+def in_zones(times: Iterable[str], zones: Sequence[ZoneInfo]) -> list[str]:
+    """Names of columns of times; with the zone's where there are several."""
+    if len(zones) == 1:
+        return list(times)
+    return [f"{name} ({zone.key})" for name in times for zone in zones]
+
+
+def told_in(at: object, zones: Sequence[ZoneInfo]) -> list[Cell]:
+    """A time as it is in each of the zones."""
+    return [at.astimezone(z) if isinstance(at, datetime) else None for z in zones]
+
+
 def begin_export(
-    *, campaign_id: int, asked: Mapping[str, str], language: str
+    *,
+    campaign_id: int,
+    asked: Mapping[str, str],
+    language: str,
+    in_utc_too: bool = False,
 ) -> Export:
     """Finds what is there now; raises Campaign.DoesNotExist."""
+    zones = [ZoneInfo(settings.TIME_ZONE), *([ZoneInfo("UTC")] if in_utc_too else [])]
     campaign = Campaign.objects.get(pk=campaign_id)
     messages = Message.objects.filter(campaign=campaign)
     last = messages.aggregate(last=Max("pk"))["last"] or 0
-    return Export(campaign, asked, language, last, _template(campaign.text))
+    template = _template(campaign.text)
+    return Export(campaign, asked, language, last, template, zones)
 
 
 def read_piece(export: Export, *, after: int) -> Piece:
@@ -129,16 +139,11 @@ def _row(
     *times, message_id, code, reason, fields, tracking = more
     left = None if status == MessageStatus.WAITING else claimed_at
     row: list[Cell] = [phone, str(wording.MESSAGES[status]), attempt]
-    row += [_local(at) for at in (left, *times)]
+    row += [cell for at in (left, *times) for cell in told_in(at, export.zones)]
     row += [str(message_id or ""), str(code), _reason(str(code), str(reason))]
     if export.template:
         row.append(_text(export.template, fields, str(tracking)))
     return row
-
-
-def _local(at: object) -> datetime | None:
-    """A time in the zone of the pages."""
-    return timezone.localtime(at) if isinstance(at, datetime) else None
 
 
 def _reason(code: str, reason: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,8 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, pgettext
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from asgi_app.database import in_orm
@@ -19,12 +17,11 @@ from asgi_app.middleware import operator_of
 from campaigns import corrections, list_words, receipt_selectors, services, wording
 from campaigns.away import says_when_away
 from campaigns.corrections import Corrected, Typed
-from campaigns.csvfiles import BOM, csv_lines, delimiter_for
 from campaigns.models import Campaign, ListRemark
+from campaigns.receipt_files import remark_lines
 from campaigns.tables import VALUE_LENGTH
 from campaigns.views import in_words, page_number, require_page_or_post, resources_of
 
-DOWNLOAD_BATCH = 1000
 TYPED_LENGTH = 500
 
 
@@ -87,7 +84,7 @@ async def download(
         raise Http404
     name = f"campaign-{campaign_id}-{reason or 'receipt'}.csv"
     return StreamingHttpResponse(
-        _rows(campaign_id, reason, delimiter_for(get_language() or "en")),
+        remark_lines(campaign_id, reason, get_language() or "en"),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -173,32 +170,3 @@ def _read_typed(request: HttpRequest) -> dict[int, Typed]:
 def _added(request: HttpRequest) -> int:
     asked = request.GET.get("added", "")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 0
-
-
-async def _rows(campaign_id: int, reason: str, delimiter: str) -> AsyncIterator[bytes]:
-    header = [_("File"), pgettext("list", "Line"), _("Text there"), _("Reason")]
-    header += [_("Column"), _("Phone"), _("First in line"), _("Outcome")]
-    yield BOM + csv_lines([header], delimiter=delimiter)
-    after = 0
-    while remarks := await in_orm(
-        receipt_selectors.remarks_after,
-        campaign_id=campaign_id,
-        reason=reason,
-        after=after,
-        count=DOWNLOAD_BATCH,
-    ):
-        yield csv_lines(map(_cells, remarks), delimiter=delimiter)
-        after = remarks[-1].pk
-
-
-def _cells(remark: ListRemark) -> list[str]:
-    return [
-        remark.source,
-        str(remark.line),
-        remark.raw,
-        str(wording.REASONS.get(remark.reason, remark.reason)),
-        remark.about,
-        remark.phone,
-        str(remark.first_line or ""),
-        _("kept") if remark.is_kept else _("left out"),
-    ]

@@ -58,7 +58,7 @@ async def remove_stop(request: HttpRequest) -> HttpResponse:
 async def stops_file(request: HttpRequest) -> HttpResponseBase:
     """The whole list as CSV, sent while it is read."""
     stream = _stream(get_language() or "en")
-    return as_file(stream, f"stop-list-{timezone.localdate()}.csv", "csv")
+    return as_file(stream, "stop-list", "csv")
 
 
 def _add(request: HttpRequest) -> tuple[StopForm, int]:

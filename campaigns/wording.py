@@ -262,12 +262,9 @@ def parts(counts: Iterable[tuple[str, int]]) -> str:
     )
 
 
-def books(campaign: Campaign) -> str:
-    """The sum of the rows as the worker counted them last; empty before that."""
-    if campaign.books is None or campaign.books_at is None:
-        return ""
-    counts: Mapping[str, int] = campaign.books["counts"]
-    terms = [
+def terms(counts: Mapping[str, int]) -> str:
+    """Counts by status as the terms of a sum: "640 read + 210 delivered"."""
+    told = [
         _("%(count)s %(status)s")
         % {
             "count": number_format(counts[status], force_grouping=True),
@@ -276,10 +273,18 @@ def books(campaign: Campaign) -> str:
         for status in LADDER
         if counts.get(status)
     ]
+    return " + ".join(told) or "0"
+
+
+def books(campaign: Campaign) -> str:
+    """The sum of the rows as the worker counted them last; empty before that."""
+    if campaign.books is None or campaign.books_at is None:
+        return ""
+    counts: Mapping[str, int] = campaign.books["counts"]
     total = number_format(sum(counts.values()), force_grouping=True)
     said = _("%(total)s = %(terms)s ✓ counted from the rows at %(at)s") % {
         "total": total,
-        "terms": " + ".join(terms) or "0",
+        "terms": terms(counts),
         "at": moments.in_short(campaign.books_at),
     }
     if repaired := campaign.books.get("repaired"):

@@ -16,7 +16,18 @@ from tests.campaigns.browser import Site
 # Names and codes, which are the same in every language, and what the tests typed.
 AS_IT_IS = {
     *("ChatApp", "WhatsApp", "Redis", "MySQL", "SQLite", "Valkey", "HTTP", "Excel"),
-    *("English", "Europe", "Moscow", "csv", "CSV", "txt", "xlsx", "mail", "appId"),
+    *(
+        "English",
+        "Europe",
+        "Moscow",
+        "csv",
+        "CSV",
+        "txt",
+        "xlsx",
+        "zip",
+        "mail",
+        "appId",
+    ),
     *("CHATAPP", "BASE", "URL", "PUBLIC", "SEND", "DELAY", "MIN", "MAX", "callback"),
     *("Callback", "Business", "cookie", "dev", "STOP"),
     *("sweep", "settle", "count", "books", "keep", "connected"),
