@@ -53,6 +53,10 @@ async def test_each_gets_the_text_with_its_own_values_and_a_retry_the_same(
             fields={"name": "Анна"}
         )
     )
+    # The tracking draws the variant; with these both are drawn, whatever chance says.
+    messages = Message.objects.filter(campaign=campaign)
+    for number, pk in enumerate(await in_orm(lambda: [m.pk for m in messages])):
+        await in_orm(messages.filter(pk=pk).update, tracking=f"tracking{number}")
     desk.sandbox.knobs.set("refuse", phone="79990000001", status=400, code="ApiNo")
     await desk.serve_all()
     desk.sandbox.knobs.clear()
