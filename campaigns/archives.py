@@ -50,12 +50,6 @@ class Archive:
         self._zip.close()
         return b"".join([*last, self._out.take()])
 
-    def abandon(self) -> None:
-        """Lets go of one that nobody reads any more."""
-        if self._file is not None:
-            self._file.close()
-        self._zip.close()
-
     def _end(self) -> None:
         if self._file is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,9 +74,13 @@ class Export:
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows, and the key behind which the next piece begins; None at the end."""
+    """Rows, and the key behind which the next piece begins; None at the end.
+
+    `statuses` says how many of the rows have each status.
+    """
 
     rows: Sequence[Sequence[Cell]]
+    statuses: Mapping[str, int]
     after: int | None
 
 
@@ -123,9 +128,10 @@ def read_piece(export: Export, *, after: int) -> Piece:
         export.asked,
         region=settings.PHONE_REGION,
     )
+    messages_read = list(found.values_list(*_COLUMNS))
     with override(export.language):
-        rows = [_row(export, *row) for row in found.values_list(*_COLUMNS)]
-    return Piece(rows, end)
+        rows = [_row(export, *row) for row in messages_read]
+    return Piece(rows, Counter(row[1] for row in messages_read), end)
 
 
 def _row(

@@ -22,8 +22,6 @@ from campaigns.models import Campaign
 from campaigns.proofs import Proof, begin_proof
 from campaigns.receipt_files import remark_lines
 
-STATUS = 1  # its place in a row of the messages
-
 
 @require_GET
 async def proof(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
@@ -54,18 +52,16 @@ async def proof_stream(proof: Proof) -> AsyncIterator[bytes]:
                     yield packed
         yield await loop.run_in_executor(thread, archive.close)
     finally:
-        thread.submit(archive.abandon)
         thread.shutdown(wait=False)
 
 
 def _files(proof: Proof) -> Iterator[tuple[str, AsyncIterator[bytes]]]:
     """The files by name; the summary comes last, because it counts the messages."""
-    language, campaign = proof.export.language, proof.campaign
+    campaign, delimiter = proof.campaign, delimiter_for(proof.export.language)
     counted: Counter[str] = Counter()
     yield proofs.TEXT, _at_once(lambda: campaign.text.encode())
-    yield proofs.LIST, remark_lines(campaign.pk, "", language)
+    yield proofs.LIST, remark_lines(campaign.pk, "", delimiter)
     yield proofs.MESSAGES, _message_lines(proof, counted)
-    delimiter = delimiter_for(language)
     rows = proofs.action_rows(proof)
     yield proofs.ACTIONS, _at_once(lambda: BOM + csv_lines(rows, delimiter=delimiter))
     yield proofs.SUMMARY, _at_once(lambda: proofs.summary(proof, counted).encode())
@@ -76,10 +72,10 @@ async def _at_once(make: Callable[[], bytes]) -> AsyncIterator[bytes]:
 
 
 async def _message_lines(proof: Proof, counted: Counter[str]) -> AsyncIterator[bytes]:
-    """Every message as a line, each of them counted by its status in words."""
+    """Every message as a line, each of them counted by its status."""
     delimiter = delimiter_for(proof.export.language)
     yield BOM + csv_lines([proof.export.header], delimiter=delimiter)
     async for piece in pieces(proof.export):
-        counted.update(str(row[STATUS]) for row in piece.rows)
+        counted.update(piece.statuses)
         if piece.rows:
             yield csv_lines(piece.rows, delimiter=delimiter)

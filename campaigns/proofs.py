@@ -8,7 +8,6 @@ from datetime import datetime
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from asgi_app.database import orm_now
 from campaigns import list_words, wording
@@ -16,7 +15,6 @@ from campaigns.csvfiles import Cell
 from campaigns.exports import Export, begin_export, in_zones, told_in
 from campaigns.models import Action, Campaign
 from campaigns.receipt_selectors import receipt_of_campaign
-from campaigns.states import MessageStatus
 
 TEXT, LIST, MESSAGES = "text.txt", "list.csv", "messages.csv"
 ACTIONS, SUMMARY = "actions.csv", "summary.txt"
@@ -35,10 +33,11 @@ class Proof:
 
 
 def begin_proof(*, campaign_id: int, operator: str, language: str) -> Proof:
-    """Reads what does not grow with the list; raises Campaign.DoesNotExist."""
+    """Reads what does not grow with the list; raises Campaign.DoesNotExist.
+
+    `language` is the active one: a streamed body keeps its request's.
+    """
     campaign = Campaign.objects.select_related("line").get(pk=campaign_id)
-    with override(language):
-        receipt = list_words.receipt(receipt_of_campaign(campaign))
     return Proof(
         campaign=campaign,
         at=orm_now(),
@@ -46,7 +45,7 @@ def begin_proof(*, campaign_id: int, operator: str, language: str) -> Proof:
         export=begin_export(
             campaign_id=campaign_id, asked={}, language=language, in_utc_too=True
         ),
-        receipt=receipt,
+        receipt=list_words.receipt(receipt_of_campaign(campaign)),
         actions=list(Action.objects.filter(campaign=campaign).order_by("pk")),
     )
 
@@ -54,10 +53,9 @@ def begin_proof(*, campaign_id: int, operator: str, language: str) -> Proof:
 def action_rows(proof: Proof) -> list[list[Cell]]:
     """Who did what and when, below the names of the columns."""
     zones = proof.export.zones
-    with override(proof.export.language):
-        header: list[Cell] = [*in_zones([_("Time")], zones)]
-        header += [_("Operator"), _("Action"), _("Messages")]
-        return [header, *(_action_row(action, proof) for action in proof.actions)]
+    header: list[Cell] = [*in_zones([_("Time")], zones)]
+    header += [_("Operator"), _("Action"), _("Messages")]
+    return [header, *(_action_row(action, proof) for action in proof.actions)]
 
 
 def _action_row(action: Action, proof: Proof) -> list[Cell]:
@@ -70,11 +68,9 @@ def _action_row(action: Action, proof: Proof) -> list[Cell]:
 def summary(proof: Proof, counted: Mapping[str, int]) -> str:
     """What the pack is of, and sums that balance.
 
-    `counted` says how many rows of each status, in words, messages.csv has.
+    `counted` says how many rows of each status messages.csv has.
     """
-    with override(proof.export.language):
-        lines = [f"{name}: {said}\n" for name, said in _facts(proof, counted)]
-    return "".join(lines)
+    return "".join(f"{name}: {said}\n" for name, said in _facts(proof, counted))
 
 
 def _facts(proof: Proof, counted: Mapping[str, int]) -> Iterator[tuple[str, str]]:
@@ -87,9 +83,8 @@ def _facts(proof: Proof, counted: Mapping[str, int]) -> Iterator[tuple[str, str]
         yield _("Started"), _moment(campaign.started_at, proof)
     yield _("Put together"), f"{_moment(proof.at, proof)} · {proof.operator}"
     yield _("Receipt of the list"), proof.receipt
-    counts = {str(s): counted.get(str(wording.MESSAGES[s]), 0) for s in MessageStatus}
-    total = sum(counts.values())
-    said = f"{_number(total)} = {wording.terms(counts)}"
+    total = sum(counted.values())
+    said = f"{_number(total)} = {wording.terms(counted)}"
     if total == campaign.total:
         yield _("Messages"), f"{said} ✓"
     else:

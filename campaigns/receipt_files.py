@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from django.utils.translation import gettext as _
-from django.utils.translation import override, pgettext
+from django.utils.translation import pgettext
 
 from asgi_app.database import in_orm
 from campaigns import receipt_selectors, wording
-from campaigns.csvfiles import BOM, csv_lines, delimiter_for
+from campaigns.csvfiles import BOM, csv_lines
 from campaigns.models import ListRemark
 
 BATCH = 1000
 
 
 async def remark_lines(
-    campaign_id: int, reason: str, language: str
+    campaign_id: int, reason: str, delimiter: str
 ) -> AsyncIterator[bytes]:
-    """The remarks with a reason, or all, in pieces of a CSV file in a language."""
-    delimiter = delimiter_for(language)
-    with override(language):
-        header = [_("File"), pgettext("list", "Line"), _("Text there"), _("Reason")]
-        header += [_("Column"), _("Phone"), _("First in line"), _("Outcome")]
+    """The remarks with a reason, or all, in pieces of a CSV file."""
+    header = [_("File"), pgettext("list", "Line"), _("Text there"), _("Reason")]
+    header += [_("Column"), _("Phone"), _("First in line"), _("Outcome")]
     yield BOM + csv_lines([header], delimiter=delimiter)
     after = 0
     while remarks := await in_orm(
@@ -32,9 +30,7 @@ async def remark_lines(
         after=after,
         count=BATCH,
     ):
-        with override(language):
-            rows = [_cells(remark) for remark in remarks]
-        yield csv_lines(rows, delimiter=delimiter)
+        yield csv_lines(map(_cells, remarks), delimiter=delimiter)
         after = remarks[-1].pk
 
 

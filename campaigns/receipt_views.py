@@ -17,6 +17,7 @@ from asgi_app.middleware import operator_of
 from campaigns import corrections, list_words, receipt_selectors, services, wording
 from campaigns.away import says_when_away
 from campaigns.corrections import Corrected, Typed
+from campaigns.csvfiles import delimiter_for
 from campaigns.models import Campaign, ListRemark
 from campaigns.receipt_files import remark_lines
 from campaigns.tables import VALUE_LENGTH
@@ -84,7 +85,7 @@ async def download(
         raise Http404
     name = f"campaign-{campaign_id}-{reason or 'receipt'}.csv"
     return StreamingHttpResponse(
-        remark_lines(campaign_id, reason, get_language() or "en"),
+        remark_lines(campaign_id, reason, delimiter_for(get_language() or "en")),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -38,8 +38,13 @@ AT_IN_MOSCOW = datetime.fromisoformat("2026-01-02 06:04:05")
 
 def rows_of(answer: httpx.Response, delimiter: str = ",") -> list[dict[str, str]]:
     assert answer.status_code == 200
-    assert answer.content.startswith(b"\xef\xbb\xbf")
-    text = io.StringIO(answer.content.decode("utf-8-sig"), newline="")
+    return table_of(answer.content, delimiter)
+
+
+def table_of(content: bytes, delimiter: str = ",") -> list[dict[str, str]]:
+    """The rows of a CSV file by the names of its columns."""
+    assert content.startswith(b"\xef\xbb\xbf")
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
     return list(csv.DictReader(text, delimiter=delimiter))
 
 
