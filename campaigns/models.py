@@ -17,6 +17,7 @@ from campaigns.history_models import (
     Event,
     ShelvedStatus,
 )
+from campaigns.line_models import LineRules, LineSpell, SliceMember, Writer
 from campaigns.list_models import ListRemark, Upload, UploadPiece
 from campaigns.managers import KeptManager
 from campaigns.recipients import TEXT_LIMIT
@@ -38,14 +39,18 @@ __all__ = [
     "Event",
     "FailedJob",
     "LineClock",
+    "LineRules",
+    "LineSpell",
     "ListRemark",
     "Message",
     "MinuteCount",
     "ShelvedStatus",
+    "SliceMember",
     "StopEntry",
     "Upload",
     "UploadPiece",
     "WorkerBeat",
+    "Writer",
 ]
 
 
@@ -80,8 +85,16 @@ class Campaign(models.Model):
     trial_of = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, related_name="trials"
     )
+    # Such a test lets a line go on that the delivery brake has stopped.
+    is_line_test = models.BooleanField(default=False)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
+    # When it is to start by itself, and the moment after which nothing of it is of use.
+    start_at = models.DateTimeField(null=True)
+    use_until = models.DateTimeField(null=True)
+    # How many get it first, and whether the others wait for what becomes of them.
+    slice_size = models.PositiveIntegerField(null=True)
+    slice_is_open = models.BooleanField(default=False)
     # The key of the page on which Start was pressed: the same page starts it once.
     start_key = models.CharField(max_length=40, blank=True)
     # When it was to end, and how far off that may well be, as said before the start.
@@ -126,6 +139,9 @@ class Campaign(models.Model):
             models.Index(fields=["line", "status", "waiting"], name="campaign_head"),
             # The sweep: campaigns with claims that may be past their deadline.
             models.Index(fields=["claimed"], name="campaign_claimed"),
+            # The sweep: what is to start by itself, and what is of no use any more.
+            models.Index(fields=["status", "start_at"], name="campaign_start"),
+            models.Index(fields=["use_until"], name="campaign_use"),
             # What the worker has to remove.
             models.Index(fields=["deleted_at"], name="campaign_deleted"),
         ]
@@ -181,6 +197,8 @@ class Message(models.Model):
     )
     # What its row says for the variables of the text, by folded name; null without.
     fields = models.JSONField(null=True)
+    # In which zone its phone is, see `zones.py`; empty for that of the settings.
+    zone = models.CharField(max_length=80, blank=True)
     # Where it stood: the line, and whether in the upload or among what was pasted.
     list_line = models.PositiveIntegerField(null=True)
     is_from_upload = models.BooleanField(default=False)
@@ -223,6 +241,8 @@ class Message(models.Model):
             models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
             # The page filtered by reason, sorted by time, searched by last digits.
             models.Index(fields=["campaign", "status", "code"], name="message_reason"),
+            # What may be claimed now, where only some zones are awake.
+            models.Index(fields=["campaign", "status", "zone"], name="message_zone"),
             models.Index(fields=["campaign", "answered_at"], name="message_answered"),
             models.Index(fields=["campaign", "phone_tail"], name="message_tail"),
             # The page of a phone.
@@ -281,6 +301,15 @@ class LineClock(models.Model):
     stopped_at = models.DateTimeField(null=True)
     # Stops without an accepted message in between; the next probe waits longer.
     stops = models.PositiveIntegerField(default=0)
+    # What was claimed in the hour and on the day that begin then, by the clock of the
+    # settings' zone; and on how many days, this one included, the warm-up has sent.
+    hour_at = models.DateTimeField(null=True)
+    hour_count = models.PositiveIntegerField(default=0)
+    day_at = models.DateTimeField(null=True)
+    day_count = models.PositiveIntegerField(default=0)
+    warm_days = models.PositiveIntegerField(default=0)
+    # Whether `next_at` is when its rules let it go on, and no pause.
+    is_resting = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("clock of a line")

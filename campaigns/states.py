@@ -36,6 +36,7 @@ class CampaignStatus(StrEnum):
     """What an operator has ordered; *sent out* and *finished* are computed."""
 
     DRAFT = "draft"
+    SCHEDULED = "scheduled"  # it starts by itself
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLED = "cancelled"

@@ -103,6 +103,7 @@ STEPS: Mapping[timedelta, StrOrPromise] = {
 
 CAMPAIGNS: Mapping[str, StrOrPromise] = {
     CampaignStatus.DRAFT: pgettext_lazy("campaign", "draft"),
+    CampaignStatus.SCHEDULED: pgettext_lazy("campaign", "scheduled"),
     CampaignStatus.RUNNING: pgettext_lazy("campaign", "running"),
     CampaignStatus.PAUSED: pgettext_lazy("campaign", "paused"),
     CampaignStatus.CANCELLED: pgettext_lazy("campaign", "cancelled"),

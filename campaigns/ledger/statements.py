@@ -14,10 +14,13 @@ from campaigns.models import (
     EarlierAttempt,
     Event,
     LineClock,
+    LineRules,
     Message,
     MinuteCount,
     ShelvedStatus,
+    SliceMember,
     StopEntry,
+    Writer,
 )
 from chatapp.models import Line
 
@@ -31,6 +34,9 @@ SHELF = ShelvedStatus._meta.db_table
 COUNTS = CallbackCount._meta.db_table
 MINUTES = MinuteCount._meta.db_table
 STOPS = StopEntry._meta.db_table
+RULES = LineRules._meta.db_table
+SLICES = SliceMember._meta.db_table
+WRITERS = Writer._meta.db_table
 
 CHUNK = 200
 EVENT_COLUMNS = (
