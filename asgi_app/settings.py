@@ -88,6 +88,10 @@ if SEND_DELAY_MAX < SEND_DELAY_MIN:
         f"{SEND_DELAY_MAX:g} is less than SEND_DELAY_MIN ({SEND_DELAY_MIN:g})",
     )
 
+# How many may leave on the first day of a new line, its second, …; 0 lifts it.
+WARM_UP = [step for step in _read.parsed_items("WARM_UP", _values.whole) if step]
+if not (_read.text("WARM_UP") or CHATAPP_IS_SANDBOX):
+    WARM_UP = [20, 50, 100, 200, 400, 800]
 PHONE_REGION = _read.parsed("PHONE_REGION", _values.phone_region, "RU")
 PHONE_CHECK = _read.flag("PHONE_CHECK", default=False)
 STOP_WORDS = _read.items("STOP_WORDS") or ["СТОП", "STOP", "отписка", "отписаться"]

@@ -203,6 +203,12 @@ def time_zone(text: str) -> str:
     return text
 
 
+def whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise ValueError(f"“{text}” is not a whole number below 1,000,000")
+    return int(text)
+
+
 def port(text: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
         raise ValueError(f"“{text}” is not a port between 1 and 65535")

@@ -1,0 +1,63 @@
+"""The rules of lines as they are stored, and what has left by their clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from campaigns.models import LineClock, LineRules
+from campaigns.rules import Rules, Tally, read_hours
+
+
+def rules_of(line_id: int) -> Rules:
+    return rules_of_lines([line_id])[line_id]
+
+
+def rules_of_lines(line_ids: Iterable[int]) -> Mapping[int, Rules]:
+    """By line; one that has never sent is to be warmed up, unless people said else."""
+    ids = set(line_ids)
+    rows = LineRules.objects.in_bulk(ids)
+    ran = set(LineClock.objects.filter(line__in=ids).values_list("line", flat=True))
+    return {
+        pk: _read(rows[pk])
+        if pk in rows
+        else Rules(_house(), warm_up=() if pk in ran else tuple(settings.WARM_UP))
+        for pk in ids
+    }
+
+
+def tally_of(clock: LineClock | None) -> Tally:
+    if clock is None:
+        return Tally()
+    return Tally(
+        clock.hour_at,
+        clock.hour_count,
+        clock.day_at,
+        clock.day_count,
+        clock.warm_days,
+    )
+
+
+def begin_warm_up(line_id: int) -> None:
+    """Gives a line that sends for the first time its steps to climb."""
+    if settings.WARM_UP:
+        LineRules.objects.get_or_create(
+            line_id=line_id, defaults={"warm_up": list(settings.WARM_UP)}
+        )
+
+
+def _house() -> ZoneInfo:
+    return ZoneInfo(settings.TIME_ZONE)
+
+
+def _read(row: LineRules) -> Rules:
+    return Rules(
+        zone=_house(),
+        hours=read_hours(row.windows, row.days_off),
+        in_recipients_zone=row.in_recipients_zone,
+        hour_cap=row.hour_cap,
+        day_cap=row.day_cap,
+        warm_up=tuple(row.warm_up),
+    )
