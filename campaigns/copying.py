@@ -25,7 +25,7 @@ WINDOW = 2000
 MADE_WITHIN = timedelta(hours=6)
 
 _MESSAGES = Message._meta.db_table
-_COPIED = frozenset({"phone", "fields"})
+_COPIED = frozenset({"phone", "fields", "zone"})
 _STOPS = StopEntry._meta.db_table
 _OPEN = frozenset({MessageStatus.WAITING, MessageStatus.CLAIMED})
 _SENT = frozenset(

@@ -12,6 +12,8 @@ from campaigns.courier import Courier
 from campaigns.ledger import CLAIM_S, Ledger
 from campaigns.ledger.entries import Claimed, Head, LineState, LostClaim, Move
 from campaigns.pacing import Delays
+from campaigns.resting import among, rest, verdict_on
+from campaigns.rules import Verdict
 from chatapp.errors import ChatAppError, RetryLater
 from chatapp.limiter import Limiter
 
@@ -41,6 +43,8 @@ class EachOnItsOwn:
     _error: ChatAppError | None = field(default=None, init=False)
     # How long the limiter held back what was due.
     _wait_s: float = field(default=0.0, init=False)
+    # What the rules said when it was asked last.
+    _verdict: Verdict = field(default=Verdict(None), init=False)
 
     async def serve(self, state: LineState) -> datetime:
         """Returns when to look again; raises LostClaim, RetryLater, DatabaseAway."""
@@ -113,7 +117,13 @@ class EachOnItsOwn:
     async def _claim_what_is_due(self) -> float | None:
         """Claims and sends; returns seconds until there may be more, None for never."""
         self._state = replace(self._state, now=await self.ledger.now())
-        due = await self.ledger.find_due(self._state, self.slots - len(self._in_flight))
+        zones = await self.ledger.waiting_zones(self._state)
+        self._verdict = verdict = verdict_on(self._state, zones)
+        if verdict.room == 0:
+            return None
+        free = self.slots - len(self._in_flight)
+        most = free if verdict.room is None else min(free, verdict.room)
+        due = await self.ledger.find_due(self._state, most, among(self._state, verdict))
         if not due:
             moment = await self._next_moment()
             if moment is None:
@@ -130,7 +140,7 @@ class EachOnItsOwn:
         except LostClaim:
             await self.limiter.give_back(len(due))
             raise
-        self._state = replace(self._state, turn=claim.turn)
+        self._state = replace(self._state, turn=claim.turn, tally=claim.tally)
         for claimed in claim.messages:
             self._in_flight.add(asyncio.create_task(self._send(claimed, deadline)))
         return permits.wait_s
@@ -151,7 +161,8 @@ class EachOnItsOwn:
         """When the next waiting message is due; None when nothing waits."""
         head = _head(self._state)
         assert head.delays_from is not None
-        delay = await self.ledger.first_delay(head.campaign_id)
+        zones = among(self._state, self._verdict)
+        delay = await self.ledger.first_delay(head.campaign_id, zones)
         return None if delay is None else head.delays_from + delay
 
     async def _release(self) -> datetime:
@@ -159,6 +170,8 @@ class EachOnItsOwn:
         state, now = self._state, await self.ledger.now()
         if self._error is not None:
             move = self.courier.setback(state, state.turn, self._error, now)
+        elif self._verdict.room == 0:
+            move = rest(state, self._verdict)
         else:
             pause_ms = self.delays.draw_ms()
             pause = timedelta(milliseconds=pause_ms)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import F
 
 from campaigns.models import LineClock, LineRules
 from campaigns.rules import Rules, Tally, read_hours
@@ -46,6 +48,13 @@ def begin_warm_up(line_id: int) -> None:
         LineRules.objects.get_or_create(
             line_id=line_id, defaults={"warm_up": list(settings.WARM_UP)}
         )
+
+
+def wake(line_id: int, now: datetime) -> None:
+    """Lets a line that rests look anew at what its rules allow."""
+    LineClock.objects.filter(line=line_id, is_resting=True).update(
+        next_at=now, turn=F("turn") + 1, is_resting=False
+    )
 
 
 def _house() -> ZoneInfo:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import F
 
 from campaigns.models import Campaign, ListRemark, Message, Upload
@@ -25,6 +26,7 @@ from campaigns.recipients import (
 from campaigns.states import Pacing
 from campaigns.stops import stopped_among
 from campaigns.texts import BadText, Template, read_template
+from campaigns.zones import zone_of
 
 T = TypeVar("T")
 
@@ -149,5 +151,6 @@ def _message(
         fields=recipient.fields,
         list_line=recipient.line or None,
         is_from_upload=is_from_upload,
+        zone=zone_of(recipient.phone, house=settings.TIME_ZONE),
         delay_ms=delays.draw_ms() if own else 0,
     )

@@ -12,6 +12,8 @@ from campaigns.each_on_its_own import EachOnItsOwn
 from campaigns.ledger import CLAIM_S, Ledger
 from campaigns.ledger.entries import LineState, LostClaim, Move
 from campaigns.pacing import Delays
+from campaigns.resting import among, rest, verdict_on
+from campaigns.rules import Verdict
 from campaigns.states import Pacing
 from chatapp.client import TokenSource
 from chatapp.errors import RetryLater
@@ -62,9 +64,13 @@ class Sending:
         try:
             if state.unusable:
                 raise RetryLater(state.unusable, retry_after=UNUSABLE_S)
+            zones = await self.ledger.waiting_zones(state)
+            verdict = verdict_on(state, zones)
+            if verdict.room == 0:
+                return await self._rest(state, verdict)
             await self.tokens.access()
             if state.head.pacing == Pacing.ONE_AFTER_ANOTHER:
-                return await self._serve_one(state)
+                return await self._serve_one(state, verdict)
             return await EachOnItsOwn(
                 ledger=self.ledger,
                 courier=self.courier,
@@ -82,9 +88,18 @@ class Sending:
             await self.ledger.move(move)
             return move.next_at
 
-    async def _serve_one(self, state: LineState) -> datetime:
+    async def _rest(self, state: LineState, verdict: Verdict) -> datetime:
+        """Lets the line rest until its rules let it go on."""
+        move = rest(state, verdict)
+        logger.info(
+            "line %s rests until %s: %s", state.line_id, move.next_at, verdict.why
+        )
+        await self.ledger.move(move)
+        return move.next_at
+
+    async def _serve_one(self, state: LineState, verdict: Verdict) -> datetime:
         """Sends the next message, and holds the line for the pause behind it."""
-        due = await self.ledger.find_due(state, 1)
+        due = await self.ledger.find_due(state, 1, among(state, verdict))
         if not due:
             raise LostClaim("what waited is gone")
         permits = await self.limiter.take(1)

@@ -16,6 +16,7 @@ from campaigns import listing, uploads
 from campaigns.forecast_selectors import read_forecast
 from campaigns.layouts import Layout
 from campaigns.ledger.cancelling import cancel_waiting
+from campaigns.line_rules import begin_warm_up, wake
 from campaigns.models import Action, Campaign, LineClock, Upload
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList
@@ -198,7 +199,9 @@ def pause_campaign(*, campaign_id: int, operator: str) -> None:
         ).update(status=CampaignStatus.PAUSED)
         if not paused:
             raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
-        note(campaign_id, "paused", operator, orm_now())
+        now = orm_now()
+        note(campaign_id, "paused", operator, now)
+        wake(_line_of(campaign_id), now)
 
 
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
@@ -239,14 +242,27 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
         now = orm_now()
         cancel_waiting(campaign_id, now)
         note(campaign_id, "cancelled", operator, now)
+        wake(_line_of(campaign_id), now)
 
 
 def wind_clock(campaign_id: int, now: datetime) -> int:
-    """Makes sure that the campaign's line has a clock, and returns the line."""
-    line_id: int = Campaign.objects.values_list("line_id", flat=True).get(
-        pk=campaign_id
+    """Makes sure that the campaign's line has a clock, and returns the line.
+
+    A line that rests looks anew at what it may do.
+    """
+    line_id = _line_of(campaign_id)
+    _, is_new = LineClock.objects.get_or_create(
+        line_id=line_id, defaults={"next_at": now}
     )
-    LineClock.objects.get_or_create(line_id=line_id, defaults={"next_at": now})
+    if is_new:
+        begin_warm_up(line_id)
+    wake(line_id, now)
+    return line_id
+
+
+def _line_of(campaign_id: int) -> int:
+    lines = Campaign.objects.values_list("line_id", flat=True)
+    line_id: int = lines.get(pk=campaign_id)
     return line_id
 
 

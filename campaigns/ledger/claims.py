@@ -31,6 +31,7 @@ from campaigns.ledger.statements import (
     marks,
     update_each,
 )
+from campaigns.rules import may_send
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 
 CLAIM_S = 90.0
@@ -49,12 +50,16 @@ class Claims:
     ) -> Claim:
         """Claims exactly these messages and holds the line.
 
-        Raises LostClaim when the campaign does not run any more, the line was moved
-        or stopped by somebody else, one of the messages is not waiting, or its phone is
-        on the stop list.
+        Raises LostClaim when the line's rules forbid it by now, the campaign does not
+        run any more, the line was moved or stopped by somebody else, one of the
+        messages is not waiting, or its phone is on the stop list.
         """
         head = head_of(state)
         now = await self._door.now()
+        if not (head.is_trial or _are_allowed(state, due, now)):
+            raise LostClaim("the line's rules have no room for it now")
+        # Only who has the turn counts, and what is given back ends the job that has it.
+        tally = state.tally.after(len(due), now, state.rules.zone)
         deadline = now + timedelta(seconds=for_s)
         ids = sorted(item.message_id for item in due)
         count = len(ids)
@@ -68,9 +73,21 @@ class Claims:
             if not running:
                 raise LostClaim("the campaign does not run")
             moved = await tx.execute(
-                f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1"
+                f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, is_resting = %s,"
+                f" hour_at = %s, hour_count = %s, day_at = %s, day_count = %s,"
+                f" warm_days = %s"
                 f" WHERE line_id = %s AND turn = %s AND stopped_at IS NULL",
-                (deadline, state.line_id, state.turn),
+                (
+                    deadline,
+                    False,
+                    tally.hour_at,
+                    tally.hour_count,
+                    tally.day_at,
+                    tally.day_count,
+                    tally.warm_days,
+                    state.line_id,
+                    state.turn,
+                ),
             )
             if not moved:
                 raise LostClaim("another job has the line, or it was stopped")
@@ -92,8 +109,8 @@ class Claims:
                 raise LostClaim("a message is not waiting, or its owner opted out")
             events = [self._claim_event(item, state, now) for item in due]
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
-        claimed = tuple(replace(item, deadline=deadline) for item in due)
-        return Claim(state.turn + 1, claimed)
+        claimed = (replace(item, claimed_at=now, deadline=deadline) for item in due)
+        return Claim(state.turn + 1, tally, tuple(claimed))
 
     async def move(self, move: Move) -> bool:
         """Moves the clock of a line; False when somebody else has it."""
@@ -163,6 +180,34 @@ class Claims:
         )
 
 
+def _are_allowed(state: LineState, due: Sequence[Claimed], now: datetime) -> bool:
+    """Whether the rules let all of these leave at this very moment."""
+    zones = sorted({item.zone for item in due})
+    verdict = may_send(state.rules, state.tally, now, zones)
+    has_room = verdict.room is None or verdict.room >= len(due)
+    is_awake = not state.rules.in_recipients_zone or set(zones) <= set(verdict.awake)
+    return has_room and is_awake
+
+
+async def give_back(tx: Tx, claimed: Claimed) -> None:
+    """Takes a message that did not leave out of its line's tally."""
+    at = claimed.claimed_at
+    await tx.execute(
+        # MySQL reads the columns from left to right: the day's count must come last. A
+        # day on which nothing left is no day of the warm-up.
+        f"UPDATE {CLOCKS} SET hour_count = hour_count"
+        f" - (CASE WHEN hour_count > 0 AND hour_at <= %s THEN 1 ELSE 0 END),"
+        f" warm_days = warm_days - (CASE WHEN day_count = 1 AND day_at <= %s"
+        f" AND warm_days > 0 THEN 1 ELSE 0 END),"
+        f" day_at = CASE WHEN day_count = 1 AND day_at <= %s THEN NULL"
+        f" ELSE day_at END,"
+        f" day_count = day_count - (CASE WHEN day_count > 0"
+        f" AND (day_at IS NULL OR day_at <= %s) THEN 1 ELSE 0 END)"
+        f" WHERE line_id = %s",
+        (at, at, at, at, claimed.line_id),
+    )
+
+
 async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
     """Moves a line's clock inside a transaction, if the turn is still the mover's."""
     setback = move.setback
@@ -172,7 +217,7 @@ async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
         # MySQL reads the columns from left to right: `setbacks` must come last.
         f" held_since = {since},"
         f" held_code = %s, held_reason = %s, held_at = %s,"
-        f" setbacks = {'setbacks + 1' if setback else '0'}"
+        f" is_resting = %s, setbacks = {'setbacks + 1' if setback else '0'}"
         f" WHERE line_id = %s AND turn = %s",
         (
             move.next_at,
@@ -181,6 +226,7 @@ async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
             setback.code if setback else "",
             setback.reason if setback else "",
             now if setback else None,
+            move.is_resting,
             move.line_id,
             move.turn,
         ),

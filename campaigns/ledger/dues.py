@@ -6,8 +6,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from asgi_app.database import Door, as_time
+from django.conf import settings
+
+from asgi_app.database import Door, Row, as_time
 from campaigns.history import EventKind, join_tracking
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import Claimed, Due, Head, LineState
@@ -18,6 +21,7 @@ from campaigns.ledger.statements import (
     EVENTS,
     LINES,
     MESSAGES,
+    RULES,
     STOPS,
     event_row,
     insert,
@@ -26,6 +30,7 @@ from campaigns.ledger.statements import (
     read_text,
     read_time,
 )
+from campaigns.rules import HOUSE, Rules, Tally, read_hours
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from chatapp.models import Line, why_unusable
 
@@ -51,9 +56,13 @@ class Dues:
             f"SELECT l.licence_id, l.messenger, l.paid_until, l.active, l.is_listed,"
             f" k.next_at, k.turn, k.setbacks, k.held_since, k.pause_ms,"
             f" k.stopped_at,"
+            f" k.hour_at, k.hour_count, k.day_at, k.day_count, k.warm_days,"
+            f" r.line_id, r.windows, r.days_off, r.in_recipients_zone, r.hour_cap,"
+            f" r.day_cap, r.warm_up,"
             f" c.id, c.text, c.pacing, c.delays_from, c.draw_anew, c.served_at,"
-            f" c.woken_at"
+            f" c.woken_at, c.trial_of_id"
             f" FROM {CLOCKS} k JOIN {LINES} l ON l.id = k.line_id"
+            f" LEFT JOIN {RULES} r ON r.line_id = k.line_id"
             f" LEFT JOIN {CAMPAIGNS} c ON c.line_id = k.line_id"
             f" AND c.status = %s AND c.waiting > 0"
             f" WHERE k.line_id = %s ORDER BY {TURN} LIMIT 1",
@@ -61,8 +70,9 @@ class Dues:
         )
         if not rows:
             return None
-        licence_id, messenger, paid_until, active, is_listed, *rest = rows[0]
-        next_at, turn, setbacks, held_since, pause_ms, stopped_at, *campaign = rest
+        licence_id, messenger, paid_until, active, is_listed = rows[0][:5]
+        next_at, turn, setbacks, held_since, pause_ms, stopped_at = rows[0][5:11]
+        tally, rules, campaign = rows[0][11:16], rows[0][16:23], rows[0][23:]
         line = Line(
             paid_until=as_time(paid_until),
             active=None if active is None else bool(active),
@@ -80,25 +90,41 @@ class Dues:
             pause_ms=pause_ms,
             is_stopped=stopped_at is not None,
             unusable=why_unusable(line, now) or "",
+            rules=_read_rules(*rules),
+            tally=_read_tally(*tally),
             head=_read_head(campaign),
         )
 
-    async def find_due(self, state: LineState, most: int) -> list[Claimed]:
+    async def find_due(
+        self, state: LineState, most: int, zones: Sequence[str] | None = None
+    ) -> list[Claimed]:
         """Reads up to `most` messages of the line's head that are due now.
 
-        Cancels those that it meets whose phone is on the stop list.
+        With `zones` only of recipients in these. Cancels those that it meets whose
+        phone is on the stop list.
         """
         head = head_of(state)
-        rows = await self._door.fetch(
-            f"SELECT m.id, m.phone, m.tracking, m.attempt, m.delay_ms, m.fields, s.id"
-            f" FROM {MESSAGES} m LEFT JOIN {STOPS} s ON s.phone = m.phone"
-            f" WHERE m.campaign_id = %s AND m.status = %s AND m.delay_ms <= %s"
-            f" ORDER BY m.delay_ms, m.id LIMIT {int(most)}",
-            (head.campaign_id, MessageStatus.WAITING, _elapsed_ms(state)),
-        )
-        if stopped := [row[0] for row in rows if row[-1] is not None]:
+        rows: list[Row] = []
+        # A query for each zone: in one, all that waits elsewhere would be looked at.
+        for where in [None] if zones is None else zones:
+            rows += await self._door.fetch(
+                f"SELECT m.delay_ms, m.id, m.phone, m.tracking, m.attempt, m.fields,"
+                f" m.zone, s.id"
+                f" FROM {MESSAGES} m LEFT JOIN {STOPS} s ON s.phone = m.phone"
+                f" WHERE m.campaign_id = %s AND m.status = %s AND m.delay_ms <= %s"
+                f"{'' if where is None else ' AND m.zone = %s'}"
+                f" ORDER BY m.delay_ms, m.id LIMIT {int(most)}",
+                (
+                    head.campaign_id,
+                    MessageStatus.WAITING,
+                    _elapsed_ms(state),
+                    *([] if where is None else [where]),
+                ),
+            )
+        rows = sorted(rows, key=lambda row: row[:2])[:most]
+        if stopped := [row[1] for row in rows if row[-1] is not None]:
             await self._cancel_stopped(head.campaign_id, stopped)
-            return await self.find_due(state, most)
+            return await self.find_due(state, most, zones)
         return [
             Claimed(
                 message_id=pk,
@@ -109,16 +135,41 @@ class Dues:
                 attempt=attempt,
                 delay_ms=delay_ms,
                 fields=json.loads(fields) if fields else {},
+                zone=zone,
             )
-            for pk, phone, tracking, attempt, delay_ms, fields, _ in rows
+            for delay_ms, pk, phone, tracking, attempt, fields, zone, _ in rows
         ]
 
-    async def first_delay(self, campaign_id: int) -> timedelta | None:
+    async def waiting_zones(self, state: LineState) -> list[str]:
+        """In which zones recipients of the line's head wait, where that matters.
+
+        Hops from zone to zone by the index (campaign, status, zone).
+        """
+        head, rules = head_of(state), state.rules
+        if not (rules.in_recipients_zone and rules.hours.are_limited):
+            return [HOUSE]
+        zones: list[str] = []
+        where = "campaign_id = %s AND status = %s"
+        params: list[Any] = [head.campaign_id, MessageStatus.WAITING]
+        while True:
+            beyond = " AND zone > %s" if zones else ""
+            rows = await self._door.fetch(
+                f"SELECT MIN(zone) FROM {MESSAGES} WHERE {where}{beyond}",
+                [*params, *zones[-1:]],
+            )
+            if rows[0][0] is None:
+                return zones or [HOUSE]
+            zones.append(rows[0][0])
+
+    async def first_delay(
+        self, campaign_id: int, zones: Sequence[str] | None = None
+    ) -> timedelta | None:
         """The smallest delay that still waits; None when nothing waits."""
+        among = "" if zones is None else f" AND zone IN ({marks(zones)})"
         rows = await self._door.fetch(
             f"SELECT delay_ms FROM {MESSAGES} WHERE campaign_id = %s AND status = %s"
-            f" ORDER BY delay_ms LIMIT 1",
-            (campaign_id, MessageStatus.WAITING),
+            f"{among} ORDER BY delay_ms LIMIT 1",
+            (campaign_id, MessageStatus.WAITING, *(zones or ())),
         )
         return timedelta(milliseconds=rows[0][0]) if rows else None
 
@@ -165,7 +216,7 @@ class Dues:
 
 
 def _read_head(campaign: Sequence[Any]) -> Head | None:
-    pk, text, pacing, delays_from, draw_anew, served_at, woken_at = campaign
+    pk, text, pacing, delays_from, draw_anew, served_at, woken_at, trial_of = campaign
     if pk is None:
         return None
     return Head(
@@ -176,6 +227,35 @@ def _read_head(campaign: Sequence[Any]) -> Head | None:
         draw_anew=bool(draw_anew),
         served_at=as_time(served_at),
         woken_at=as_time(woken_at),
+        is_trial=trial_of is not None,
+    )
+
+
+def _read_tally(
+    hour_at: Any, hour_count: int, day_at: Any, day_count: int, warm_days: int
+) -> Tally:
+    return Tally(as_time(hour_at), hour_count, as_time(day_at), day_count, warm_days)
+
+
+def _read_rules(
+    line_id: int | None,
+    windows: str | None,
+    days_off: str,
+    in_recipients_zone: Any,
+    hour_cap: int | None,
+    day_cap: int | None,
+    warm_up: str,
+) -> Rules:
+    house = ZoneInfo(settings.TIME_ZONE)
+    if line_id is None:
+        return Rules(house)
+    return Rules(
+        zone=house,
+        hours=read_hours(json.loads(windows or "null"), json.loads(days_off)),
+        in_recipients_zone=bool(in_recipients_zone),
+        hour_cap=hour_cap,
+        day_cap=day_cap,
+        warm_up=tuple(json.loads(warm_up)),
     )
 
 

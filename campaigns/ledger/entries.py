@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from campaigns.rules import HOUSE, Rules, Tally
 from campaigns.states import MessageStatus, Pacing
 
 
@@ -24,6 +25,8 @@ class Head:
     draw_anew: bool
     served_at: datetime | None
     woken_at: datetime | None
+    # One message to the operator's own phone: hours and caps are not for it.
+    is_trial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class LineState:
     """What a line has to do, as read at `now`.
 
     `is_stopped` says that the brake holds it, `unusable` why ChatApp's licence cannot
-    be used, and `pause_ms` is the pause that was drawn before `next_at`.
+    be used, and `pause_ms` is the pause that was drawn before `next_at`. `tally` is
+    what has left by the `rules`.
     """
 
     line_id: int
@@ -45,6 +49,8 @@ class LineState:
     pause_ms: int | None
     is_stopped: bool
     unusable: str
+    rules: Rules
+    tally: Tally
     head: Head | None
 
 
@@ -59,7 +65,9 @@ class Claimed:
     delay_ms: int
     # What its row says for the variables of the text, by folded name.
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    zone: str = HOUSE
     # Set by the claim; tells it from an earlier or later one of the same attempt.
+    claimed_at: datetime | None = None
     deadline: datetime | None = None
 
 
@@ -68,6 +76,7 @@ class Claim:
     """Messages that leave now, and the turn with which they hold the line."""
 
     turn: int
+    tally: Tally
     messages: tuple[Claimed, ...]
 
 
@@ -81,13 +90,17 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Where the clock of a line goes; kept only while the turn is still the mover's."""
+    """Where the clock of a line goes; kept only while the turn is still the mover's.
+
+    A line that `is_resting` waits for its rules, and is woken when they change.
+    """
 
     line_id: int
     turn: int
     next_at: datetime
     setback: Setback | None = None
     pause_ms: int | None = None
+    is_resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from asgi_app.database import Door
 from campaigns.history import EventKind, Standing, after
 from campaigns.ledger.brake import count_streaks
-from campaigns.ledger.claims import move_clock
+from campaigns.ledger.claims import give_back, move_clock
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import Outcome
 from campaigns.ledger.evidence import Evidence, Row, apply_evidence, read_rows
@@ -123,6 +123,9 @@ class Records:
                     change = _settle(row, outcome, order, events)
                     changes.setdefault(row.pk, {}).update(change)
                     deltas.move(row.campaign_id, was, row.status)
+            for outcome in fresh:
+                if outcome.status == MessageStatus.WAITING:
+                    await give_back(tx, outcome.claimed)
             await count_streaks(self._door, tx, fresh, now)
             await update_each(tx, MESSAGES, {pk: c for pk, c in changes.items() if c})
             await insert(tx, EVENTS, EVENT_COLUMNS, events)

@@ -5,6 +5,7 @@ import random
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 from asgi_app.database import DatabaseAway, in_orm
 from asgi_app.valkey import PrivateValkey
 from campaigns.decisions import retry_failed
-from campaigns.ledger.entries import Claimed, LineState, Outcome
+from campaigns.ledger.entries import Claimed, Outcome
 from campaigns.models import Action, Campaign, Message
 from campaigns.pacing import Delays
 from campaigns.services import cancel_campaign, pause_campaign, resume_campaign
@@ -459,10 +460,10 @@ async def test_one_hiccup_of_the_database_does_not_stop_the_line_for_long(
     ledger = desk.sending.ledger
     find_due, times = ledger.find_due, iter(range(100))
 
-    async def hiccup(state: LineState, most: int) -> list[Claimed]:
+    async def hiccup(*asked: Any) -> list[Claimed]:
         if next(times) == 3:
             raise DatabaseAway("a hiccup")
-        return await find_due(state, most)
+        return await find_due(*asked)
 
     monkeypatch.setattr(ledger, "find_due", hiccup)
     with pytest.raises(DatabaseAway):

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import DatabaseAway, in_orm
-from campaigns.ledger.entries import Claim, Claimed, LineState, Outcome
+from campaigns.ledger.entries import Claim, Claimed, Outcome
 from campaigns.services import pause_campaign
 from campaigns.states import Pacing
 from chatapp.calls import boottime
@@ -82,8 +82,8 @@ async def test_a_permit_that_a_lost_claim_did_not_use_is_there_again(
     ledger = desk.sending.ledger
     find_due = ledger.find_due
 
-    async def then_pause(state: LineState, most: int) -> list[Claimed]:
-        due = await find_due(state, most)
+    async def then_pause(*asked: Any) -> list[Claimed]:
+        due = await find_due(*asked)
         await in_orm(pause_campaign, campaign_id=campaign.pk, operator="anna")
         return due
 
