@@ -1,32 +1,26 @@
 """When a line will have sent what waits on it, and how far off that may well be.
 
 A line serves its campaigns one after another, so a campaign ends when the work of all
-before it, and its own, is done: pauses, ChatApp's answers between them, and the delays
-of "each on its own". Their means and variances add up.
+before it, and its own, is done: pauses, ChatApp's answers between them, the delays of
+"each on its own", and the rests that the line's rules ask for. Their means and
+variances add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import fmean, variance
 
 from campaigns.pacing import Bounds, Chance, last_delay, pauses
+from campaigns.plan import Laid, Plan, Stint
+from campaigns.rules import NO_RULES, NOTHING_LEFT, Rules, Tally
 from campaigns.states import Pacing
 
 # An answer that took longer tells of an outage, not of ChatApp's habit.
 USUAL_ANSWER_S = 10.0
-
-# When a stretch of sending ends that begins at a moment and takes so long. Hours and
-# days in which nothing leaves, and caps, lengthen it.
-Hours = Callable[[datetime, timedelta], datetime]
-
-
-def at_any_hour(begins_at: datetime, takes: timedelta) -> datetime:
-    """The hours of a line that may send day and night."""
-    return begins_at + takes
 
 
 class Condition(StrEnum):
@@ -69,6 +63,10 @@ class Work:
     pacing: Pacing
     last_at: datetime | None = None
     last_delay_s: float | None = None
+    # How many are for which zone, where that matters, and when it is to start.
+    zones: Mapping[str, int] = field(default_factory=dict, hash=False)
+    not_before: datetime | None = None
+    is_trial: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,8 @@ class LineNow:
     free_at: datetime
     is_under_way: bool = False
     answers: Answers = Answers()
+    rules: Rules = NO_RULES
+    tally: Tally = NOTHING_LEFT
 
 
 @dataclass(frozen=True)
@@ -123,77 +123,73 @@ def measure(seconds: Sequence[float]) -> Answers:
 
 
 def foresee(
-    line: LineNow,
-    before: Sequence[Work],
-    own: Work,
-    *,
-    pace: Pace,
-    hours: Hours = at_any_hour,
+    line: LineNow, before: Sequence[Work], own: Work, *, pace: Pace
 ) -> Forecast:
     """When a campaign ends, after those `before` it on its line.
 
     The end is the answer to its last message.
     """
-    busy = _busy(line, pace)
-    for work in before:
-        busy = busy.after(work).after_pause()
-    begins, takes = busy.takes, busy.after(own).takes
-
-    def at(seconds: float) -> datetime:
-        return hours(line.now, timedelta(seconds=max(seconds, 0)))
-
-    ends_at = at(takes.mean_s)
-    latest, soonest = at(takes.mean_s + takes.band_s), at(takes.mean_s - takes.band_s)
+    plan = lay_out(line, [*before, own], pace=pace)
+    laid = plan.laid[-1]
+    band = timedelta(seconds=_chance(line, [*before, own], laid, pace).band_s)
+    latest = plan.later(laid.ends_at, band)
+    soonest = plan.sooner(laid.ends_at, band, than=laid.since_at)
     return Forecast(
-        begins_at=at(begins.mean_s),
-        ends_at=ends_at,
-        band=max(latest - ends_at, ends_at - soonest),
+        begins_at=laid.begins_at,
+        ends_at=laid.ends_at,
+        band=max(latest - laid.ends_at, laid.ends_at - soonest),
     )
 
 
-@dataclass(frozen=True)
-class _Busy:
-    """For how long a line is busy; its answers are only counted.
-
-    They are added up last, because what is wrong with their mean is wrong with all.
-    """
-
-    line: LineNow
-    pace: Pace
-    chance: Chance
-    answers: int = 0
-
-    @property
-    def takes(self) -> Chance:
-        return self.chance + self.line.answers.of(self.answers)
-
-    def after_pause(self) -> _Busy:
-        return self._longer(pauses(1, self.pace.bounds))
-
-    def after(self, work: Work) -> _Busy:
-        """From a campaign's first message to its last answer."""
-        bounds = self.pace.bounds
-        fastest_s = (work.count - 1) / self.pace.rate_per_s
-        if work.pacing == Pacing.ONE_AFTER_ANOTHER:
-            gaps = pauses(work.count - 1, bounds)
-            # Nothing is held back while an answer is waited for.
-            fastest_s -= work.count * self.line.answers.mean_s
-            return self._longer(gaps, fastest_s, answers=work.count)
-        if work.last_at is not None:
-            left_s = (work.last_at - self.line.now).total_seconds()
-            return replace(self, chance=Chance(max(left_s, fastest_s)), answers=1)
-        if work.last_delay_s is not None:
-            return self._longer(Chance(work.last_delay_s), fastest_s, answers=1)
-        return self._longer(last_delay(work.count, bounds), fastest_s, answers=1)
-
-    def _longer(self, by: Chance, least_s: float = 0.0, *, answers: int = 0) -> _Busy:
-        by = replace(by, mean_s=max(by.mean_s, least_s))
-        return replace(self, chance=self.chance + by, answers=self.answers + answers)
-
-
-def _busy(line: LineNow, pace: Pace) -> _Busy:
-    """A line before the first message that waits on it."""
+def lay_out(line: LineNow, works: Sequence[Work], *, pace: Pace) -> Plan:
+    """The works of a line one behind another, in time."""
+    pause_s = pace.bounds.mean_s
+    free_at = max(line.free_at, line.now)
     if line.is_under_way:
-        return _Busy(line, pace, pauses(1, pace.bounds), answers=1)
-    wait_s = max((line.free_at - line.now).total_seconds(), 0)
-    return _Busy(line, pace, Chance(wait_s))
+        free_at = line.now + timedelta(seconds=pause_s + line.answers.mean_s)
+    if works and works[0].last_at is not None:
+        free_at = line.now
+    plan = Plan(line.rules, line.tally, free_at, pause_s)
+    for work in works:
+        plan.lay(_stint(line, work, pace))
+    return plan
+
+
+def _stint(line: LineNow, work: Work, pace: Pace) -> Stint:
+    answer_s, least_gap_s = line.answers.mean_s, 1 / pace.rate_per_s
+    if work.pacing == Pacing.ONE_AFTER_ANOTHER:
+        # Nothing is held back while an answer is waited for.
+        gap_s = max(pace.bounds.mean_s + answer_s, least_gap_s)
+        tail_s = answer_s
+    else:
+        takes_s = _last_delay_s(line, work, pace)
+        gap_s = max(takes_s, (work.count - 1) * least_gap_s) / work.count
+        tail_s = gap_s + answer_s
+    return Stint(
+        work.count, gap_s, tail_s, work.zones, work.not_before, is_free=work.is_trial
+    )
+
+
+def _last_delay_s(line: LineNow, work: Work, pace: Pace) -> float:
+    """How long after its turn the last message of "each on its own" leaves."""
+    if work.last_at is not None:
+        return max((work.last_at - line.now).total_seconds(), 0)
+    if work.last_delay_s is not None:
+        return work.last_delay_s
+    return last_delay(work.count, pace.bounds).mean_s
+
+
+def _chance(line: LineNow, works: Sequence[Work], laid: Laid, pace: Pace) -> Chance:
+    """What may be wrong with an end: all that chance decided since the last cap."""
+    gaps, answers, chance = len(laid.since) - 1, 0, Chance()
+    for place, count in laid.since.items():
+        work = works[place]
+        if work.pacing == Pacing.ONE_AFTER_ANOTHER:
+            gaps, answers = gaps + count - 1, answers + count
+            continue
+        answers += 1
+        if work.last_at is None and work.last_delay_s is None:
+            chance += last_delay(count, pace.bounds)
+    if line.is_under_way and laid.is_from_start and works[0].last_at is None:
+        gaps, answers = gaps + 1, answers + 1
+    return chance + pauses(gaps, pace.bounds) + line.answers.of(answers)

@@ -20,6 +20,7 @@ from campaigns.forecast import (
     measure,
 )
 from campaigns.history import EventKind
+from campaigns.line_rules import count_zones, rules_of, tally_of
 from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.pacing import Bounds
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
@@ -89,7 +90,12 @@ class _Line:
         return Condition.LINE_GOES_ON if self.is_held else None
 
     def _work(self, campaign: Campaign, *, is_first: bool) -> Work:
-        work = Work(campaign.waiting, Pacing(campaign.pacing))
+        work = Work(
+            campaign.waiting,
+            Pacing(campaign.pacing),
+            zones=count_zones(campaign, self.state.rules),
+            is_trial=campaign.trial_of_id is not None,
+        )
         is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
         if work.pacing == Pacing.ONE_AFTER_ANOTHER or is_drawn_anew:
             return work
@@ -110,6 +116,8 @@ def _read_line(line_id: int, now: datetime) -> _Line:
         free_at=clock.next_at if clock else now,
         is_under_way=claimed.exists(),
         answers=_read_answers(line_id),
+        rules=rules_of(line_id),
+        tally=tally_of(clock),
     )
     is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
     return _Line(state, is_held, waiting_on(line_id))

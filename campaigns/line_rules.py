@@ -7,10 +7,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Count, F, Min
 
-from campaigns.models import LineClock, LineRules
-from campaigns.rules import Rules, Tally, read_hours
+from campaigns.models import Campaign, LineClock, LineRules, Message
+from campaigns.rules import HOUSE, Rules, Tally, read_hours
+from campaigns.states import MessageStatus
 
 
 def rules_of(line_id: int) -> Rules:
@@ -48,6 +49,32 @@ def begin_warm_up(line_id: int) -> None:
         LineRules.objects.get_or_create(
             line_id=line_id, defaults={"warm_up": list(settings.WARM_UP)}
         )
+
+
+def zones_waiting(campaign: Campaign, rules: Rules) -> list[str]:
+    """In which zones its recipients wait, where that matters.
+
+    Hops from zone to zone by the index (campaign, status, zone), as the ledger does.
+    """
+    zones: list[str] = []
+    if not (rules.in_recipients_zone and rules.hours.are_limited):
+        return [HOUSE]
+    waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
+    while True:
+        beyond = waiting.filter(zone__gt=zones[-1]) if zones else waiting
+        found = beyond.aggregate(first=Min("zone"))["first"]
+        if found is None:
+            return zones or [HOUSE]
+        zones.append(found)
+
+
+def count_zones(campaign: Campaign, rules: Rules) -> Mapping[str, int]:
+    """How many wait in each zone; empty where it does not matter."""
+    if zones_waiting(campaign, rules) == [HOUSE]:
+        return {}
+    waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
+    rows = waiting.order_by().values_list("zone").annotate(count=Count("pk"))
+    return dict(rows)
 
 
 def wake(line_id: int, now: datetime) -> None:

@@ -24,6 +24,10 @@ class Bounds:
     most_s: float
 
     @property
+    def mean_s(self) -> float:
+        return (self.least_s + self.most_s) / 2
+
+    @property
     def spread_s(self) -> float:
         return self.most_s - self.least_s
 
@@ -70,8 +74,7 @@ class Duration:
 
 def pauses(count: int, bounds: Bounds) -> Chance:
     """That many pauses, one after another."""
-    mean_s = (bounds.least_s + bounds.most_s) / 2
-    return Chance(count * mean_s, count * bounds.spread_s**2 / 12)
+    return Chance(count * bounds.mean_s, count * bounds.spread_s**2 / 12)
 
 
 def last_delay(count: int, bounds: Bounds) -> Chance:

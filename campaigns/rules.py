@@ -61,6 +61,9 @@ class Rules:
         )
 
 
+NO_RULES = Rules(ZoneInfo("UTC"))
+
+
 @dataclass(frozen=True)
 class Tally:
     """What left in the hour and on the day that begin then.
@@ -94,6 +97,9 @@ class Tally:
             day_count=then.day_count + count,
             warm_days=self.warm_days + (self.day_at != then.day_at),
         )
+
+
+NOTHING_LEFT = Tally()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,7 +16,9 @@ from campaigns.forecast import (
     foresee,
     measure,
 )
+from campaigns.hours import Hours, Window
 from campaigns.pacing import Bounds, Delays
+from campaigns.rules import Rules
 from campaigns.states import Pacing
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
@@ -130,15 +133,12 @@ def test_no_list_ends_sooner_than_the_limit_of_requests_allows() -> None:
 
 
 def test_hours_in_which_nothing_leaves_lengthen_it_and_its_band() -> None:
-    def nights_off(begins_at: datetime, takes: timedelta) -> datetime:
-        closes = begins_at + timedelta(hours=1)
-        ends = begins_at + takes
-        return ends if ends < closes else ends + timedelta(hours=12)
-
-    count = 131  # an hour of pauses, give or take five minutes
-    forecast = foresee(line(), [], Work(count, ONE), pace=PACE, hours=nights_off)
+    # Open from 11 to 13 every day; an hour of it is left, give or take five minutes.
+    hours = Hours(((Window(11 * 60, 13 * 60),),) * 7)
+    closing = line(rules=Rules(ZoneInfo("UTC"), hours))
+    forecast = foresee(closing, [], Work(131, ONE), pace=PACE)
     assert forecast.ends_at - NOW < timedelta(hours=1)
-    assert forecast.band > timedelta(hours=12)
+    assert forecast.band > timedelta(hours=21)
 
 
 def test_how_long_answers_take_is_measured_without_outages() -> None:
