@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from django.utils.translation import gettext as _
 
 from asgi_app.moments import in_short
-from campaigns import explanations, wording
+from campaigns import explanations, rules_words, wording
 from campaigns.hindrances import Hindrance, Kind
+from campaigns.rules import Why
 
 
 def in_words(hindrance: Hindrance) -> str:
@@ -77,6 +78,10 @@ def _line_busy(it: Hindrance) -> str:
     }
 
 
+def _resting(it: Hindrance) -> str:
+    return rules_words.resting(Why(it.kind), it.until)
+
+
 def _held_back(it: Hindrance) -> str:
     assert it.until is not None
     next_try = _("The next try is at %(at)s.") % {"at": in_short(it.until)}
@@ -107,6 +112,7 @@ _SAID: Mapping[Kind, Callable[[Hindrance], str]] = {
     Kind.LINE_UNUSABLE: _line_unusable,
     Kind.LINE_STOPPED: _line_stopped,
     Kind.LINE_BUSY: _line_busy,
+    **{Kind(why): _resting for why in Why},
     Kind.HELD_BACK: _held_back,
     Kind.LATE: _late,
 }

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.conf import settings
 from django.db.models import Max
 
 from asgi_app.database import orm_now
+from campaigns.forecast import LineNow, Work, lay_out
+from campaigns.forecast_selectors import pace_now
+from campaigns.line_rules import rules_of_lines, tally_of, zones_waiting
 from campaigns.models import Action, Campaign, LineClock, WorkerBeat
+from campaigns.rules import HOUSE, Rules, Verdict, Why, may_send
 from campaigns.states import CampaignStatus, Pacing
 from campaigns.turns import turn_of
 from chatapp.models import Account, Line, why_unusable
@@ -37,6 +40,12 @@ class Kind(StrEnum):
     LINE_UNUSABLE = "line_unusable"
     LINE_STOPPED = "line_stopped"
     LINE_BUSY = "line_busy"
+    # The line's rules let it rest: the same names as those of `rules.Why`.
+    DAY_OFF = "day_off"
+    OUTSIDE_HOURS = "outside_hours"
+    HOUR_CAP = "hour_cap"
+    DAY_CAP = "day_cap"
+    WARM_UP = "warm_up"
     HELD_BACK = "held_back"
     LATE = "late"
 
@@ -49,6 +58,7 @@ CALM = frozenset(
         Kind.NOTHING_WAITS,
         Kind.PAUSED,
         Kind.LINE_BUSY,
+        *map(Kind, Why),
     }
 )
 
@@ -83,7 +93,8 @@ class Surroundings:
     """What campaigns stand in at `now`: workers, the account, their lines.
 
     `queues` are the campaigns with something to send, by line, in the order in which
-    the line serves them; `stops` is who paused or cancelled a campaign last.
+    the line serves them; `stops` is who paused or cancelled a campaign last. `zones`
+    are those in which the recipients of the first in a queue wait.
     """
 
     now: datetime
@@ -92,6 +103,8 @@ class Surroundings:
     clocks: Mapping[int, LineClock] = field(default_factory=dict)
     queues: Mapping[int, Sequence[Campaign]] = field(default_factory=dict)
     stops: Mapping[int, Action] = field(default_factory=dict)
+    rules: Mapping[int, Rules] = field(default_factory=dict)
+    zones: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_worker_there(self) -> bool:
@@ -99,7 +112,7 @@ class Surroundings:
 
 
 def look_around(campaigns: Iterable[Campaign]) -> Surroundings:
-    """Reads, in six short queries, what any number of campaigns stand in."""
+    """Reads, in eight short queries, what any number of campaigns stand in."""
     shown = list(campaigns)
     lines = {campaign.line_id for campaign in shown if _may_send(campaign)}
     stopped = [c.pk for c in shown if c.status in set(_STOPPING.values())]
@@ -121,12 +134,15 @@ def look_around_lines(lines: Iterable[int]) -> Surroundings:
     rows = running.select_related("line").defer("text", "books", "note")
     for campaign in sorted(rows, key=turn_of):
         queues.setdefault(campaign.line_id, []).append(campaign)
+    rules = rules_of_lines(lines)
     return Surroundings(
         now=orm_now(),
         beat_at=WorkerBeat.objects.aggregate(last=Max("beat_at"))["last"],
         account=Account.objects.filter(pk=1, refused_at__isnull=False).first(),
         clocks=LineClock.objects.in_bulk(lines),
         queues=queues,
+        rules=rules,
+        zones={pk: zones_waiting(queue[0], rules[pk]) for pk, queue in queues.items()},
     )
 
 
@@ -192,8 +208,10 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
         )
     before = _before(campaign, around.queues.get(line.pk, ()))
     if before:
-        until = _free_at(before, clock, now)
+        until = _free_at(before, clock, around)
         return Hindrance(Kind.LINE_BUSY, ahead=before[0], until=until)
+    if campaign.trial_of_id is None and (resting := verdict_of(line.pk, around)):
+        return Hindrance(Kind(resting.why or ""), until=resting.until, line=line)
     if clock and clock.held_code and not campaign.claimed:
         return Hindrance(
             Kind.HELD_BACK,
@@ -207,6 +225,16 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
     return None
 
 
+def verdict_of(line_id: int, around: Surroundings) -> Verdict | None:
+    """Why the rules of a line let nothing out now; None where they do."""
+    if line_id not in around.rules:
+        return None
+    tally = tally_of(around.clocks.get(line_id))
+    zones = around.zones.get(line_id, (HOUSE,))
+    verdict = may_send(around.rules[line_id], tally, around.now, zones)
+    return verdict if verdict.room == 0 else None
+
+
 def _may_send(campaign: Campaign) -> bool:
     return campaign.status == CampaignStatus.RUNNING and bool(campaign.waiting)
 
@@ -218,19 +246,15 @@ def _before(campaign: Campaign, queue: Sequence[Campaign]) -> Sequence[Campaign]
 
 
 def _free_at(
-    before: Sequence[Campaign], clock: LineClock | None, now: datetime
+    before: Sequence[Campaign], clock: LineClock | None, around: Surroundings
 ) -> datetime:
     """When the line is through with these, at the mean of its pauses."""
-    start = max(clock.next_at, now) if clock else now
-    return start + sum((_lasting(campaign) for campaign in before), timedelta())
-
-
-def _lasting(campaign: Campaign) -> timedelta:
-    """The mean time that the rest of a campaign holds its line."""
-    least_s, most_s = settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX
-    fastest_s = campaign.waiting / settings.CHATAPP_RATE_LIMIT
-    if campaign.pacing == Pacing.ONE_AFTER_ANOTHER:
-        paced_s = campaign.waiting * (least_s + most_s) / 2
-    else:
-        paced_s = most_s
-    return timedelta(seconds=max(paced_s, fastest_s))
+    now, line_id = around.now, before[0].line_id
+    line = LineNow(
+        now,
+        clock.next_at if clock else now,
+        rules=around.rules[line_id],
+        tally=tally_of(clock),
+    )
+    works = [Work(campaign.waiting, Pacing(campaign.pacing)) for campaign in before]
+    return lay_out(line, works, pace=pace_now()).at
