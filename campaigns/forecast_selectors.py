@@ -24,7 +24,7 @@ from campaigns.line_rules import count_zones, rules_of, tally_of
 from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.pacing import Bounds
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
-from campaigns.turns import turn_of, waiting_on
+from campaigns.turns import to_come_on, turn_of
 
 ANSWERS = 20
 # In how many of a line's campaigns these are looked for.
@@ -54,26 +54,22 @@ def read_forecasts(
         if campaign.waiting and campaign.status != CampaignStatus.CANCELLED
     ]
     lines = {
-        line_id: _read_line(line_id, now)
+        line_id: read_line_plan(line_id, now)
         for line_id in {campaign.line_id for campaign in waiting}
     }
     return {c.pk: lines[c.line_id].foresee(c) for c in waiting}
 
 
 @dataclass(frozen=True)
-class _Line:
-    """A line at this moment, with the campaigns that wait on it in their order."""
+class LinePlan:
+    """A line at this moment, with the campaigns to come on it in their order."""
 
     state: LineNow
     is_held: bool
     campaigns: Sequence[Campaign]
 
     def foresee(self, campaign: Campaign) -> Forecast:
-        own = turn_of(campaign)
-        ahead = [c for c in self.campaigns if turn_of(c) < own]
-        first = ahead[0] if ahead else campaign
-        works = [self._work(c, is_first=c == first) for c in [*ahead, campaign]]
-        *before, last = works
+        *before, last = self.works(self.ahead_of(campaign), campaign)
         found = foresee(self.state, before, last, pace=pace_now())
         return replace(
             found,
@@ -81,6 +77,16 @@ class _Line:
             planned_at=campaign.planned_end_at,
             planned_band=timedelta(seconds=campaign.planned_band_s or 0),
         )
+
+    def ahead_of(self, campaign: Campaign) -> list[Campaign]:
+        """What is served before it; before a draft, what would be if it started now."""
+        own = turn_of(campaign, if_started_at=self.state.now)
+        return [c for c in self.campaigns if turn_of(c) < own]
+
+    def works(self, before: Sequence[Campaign], own: Campaign) -> list[Work]:
+        """What these still have to send, in this order."""
+        campaigns = [*before, own]
+        return [self._work(c, is_first=c == campaigns[0]) for c in campaigns]
 
     def _condition(self, campaign: Campaign) -> Condition | None:
         if campaign.status == CampaignStatus.DRAFT:
@@ -94,6 +100,11 @@ class _Line:
             campaign.waiting,
             Pacing(campaign.pacing),
             zones=count_zones(campaign, self.state.rules),
+            not_before=(
+                campaign.start_at
+                if campaign.status == CampaignStatus.SCHEDULED
+                else None
+            ),
             is_trial=campaign.trial_of_id is not None,
         )
         is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
@@ -107,7 +118,7 @@ class _Line:
         return work if was_missed or not is_first else replace(work, last_at=last_at)
 
 
-def _read_line(line_id: int, now: datetime) -> _Line:
+def read_line_plan(line_id: int, now: datetime) -> LinePlan:
     clock = LineClock.objects.filter(line_id=line_id).first()
     # By the index on what is claimed, which is never much.
     claimed = Campaign.objects.filter(claimed__gt=0, line_id=line_id)
@@ -120,7 +131,7 @@ def _read_line(line_id: int, now: datetime) -> _Line:
         tally=tally_of(clock),
     )
     is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
-    return _Line(state, is_held, waiting_on(line_id))
+    return LinePlan(state, is_held, to_come_on(line_id))
 
 
 def _last_delay_ms(campaign: Campaign) -> int:

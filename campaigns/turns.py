@@ -7,15 +7,24 @@ from datetime import UTC, datetime
 from campaigns.models import Campaign
 from campaigns.states import CampaignStatus
 
-# What has not been started comes behind all that has.
+# What nobody has started comes behind all that has.
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def turn_of(campaign: Campaign) -> tuple[bool, datetime, int]:
-    """Sorts campaigns as their line serves them, trials before all others."""
+def turn_of(
+    campaign: Campaign, *, if_started_at: datetime = _LAST
+) -> tuple[bool, datetime, int]:
+    """Sorts campaigns as their line serves them, trials before all others.
+
+    What is to start by itself stands where it will; any other draft as if it were
+    started at that moment.
+    """
+    starts_at = campaign.started_at
+    if campaign.status == CampaignStatus.SCHEDULED:
+        starts_at = campaign.start_at
     return (
         campaign.trial_of_id is None,
-        campaign.started_at or _LAST,
+        starts_at or if_started_at,
         campaign.pk or 0,
     )
 
@@ -26,6 +35,14 @@ def waiting_on(line_id: int) -> list[Campaign]:
         line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
     )
     return sorted(running, key=turn_of)
+
+
+def to_come_on(line_id: int) -> list[Campaign]:
+    """What waits on a line or starts on it by itself, in the order of its turn."""
+    scheduled = Campaign.objects.filter(
+        line_id=line_id, status=CampaignStatus.SCHEDULED, waiting__gt=0
+    )
+    return sorted([*waiting_on(line_id), *scheduled], key=turn_of)
 
 
 def campaigns_ahead(campaign: Campaign) -> list[Campaign]:
