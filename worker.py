@@ -34,6 +34,7 @@ from campaigns.jobs import (
     deserialize,
     import_list,
     keep_connected,
+    keep_diary,
     look_after_imports,
     remove_deleted,
     serialize,
@@ -56,6 +57,7 @@ class WorkerSettings:
         cron(look_after_imports, second={7, 22, 37, 52}),
         cron(settle, second={2, 17, 32, 47}),
         cron(count_books, second={40}),
+        cron(keep_diary, second={50}, run_at_startup=True),
         cron(remove_deleted, second={8, 23, 38, 53}),
         cron(keep_connected, second={20}, run_at_startup=True),
     ]

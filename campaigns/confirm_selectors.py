@@ -10,6 +10,7 @@ from asgi_app.database import orm_now
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import pace_now, read_forecast
 from campaigns.haste import Haste, find_haste
+from campaigns.line_calendar import Collision, find_collisions
 from campaigns.models import Campaign, Message
 from campaigns.pacing import Bounds
 from campaigns.seals import seal_of
@@ -83,6 +84,7 @@ class ConfirmPage:
     last: Sequence[Message]
     forecast: Forecast | None
     ahead: Sequence[Campaign]
+    collisions: Sequence[Collision]
     bounds: Bounds
     haste: Haste | None
     unusable: Unusable | None
@@ -130,6 +132,7 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
         last=last_recipients(campaign, min(ENDS, left)),
         forecast=read_forecast(campaign, now),
         ahead=campaigns_ahead(campaign),
+        collisions=find_collisions(campaign, now) if campaign.waiting else (),
         bounds=bounds,
         haste=find_haste(
             messenger=campaign.line.messenger,

@@ -17,12 +17,14 @@ from campaigns.forecast import (
     Pace,
     Work,
     foresee,
+    lay_out,
     measure,
 )
 from campaigns.history import EventKind
 from campaigns.line_rules import count_zones, rules_of, tally_of
 from campaigns.models import Campaign, Event, LineClock, Message
 from campaigns.pacing import Bounds
+from campaigns.plan import Plan
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from campaigns.turns import to_come_on, turn_of
 
@@ -82,6 +84,11 @@ class LinePlan:
         """What is served before it; before a draft, what would be if it started now."""
         own = turn_of(campaign, if_started_at=self.state.now)
         return [c for c in self.campaigns if turn_of(c) < own]
+
+    def lay_out(self, campaigns: Sequence[Campaign]) -> Plan:
+        """These campaigns one behind another, from now on."""
+        works = [self._work(c, is_first=c == campaigns[0]) for c in campaigns]
+        return lay_out(self.state, works, pace=pace_now())
 
     def works(self, before: Sequence[Campaign], own: Campaign) -> list[Work]:
         """What these still have to send, in this order."""

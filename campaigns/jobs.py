@@ -29,6 +29,7 @@ from campaigns.pacing import Delays
 from campaigns.removal import remove_some
 from campaigns.sending import Sending
 from campaigns.settling import Settling
+from campaigns.spells import note_spells
 from chatapp.errors import ChatAppError
 
 logger = logging.getLogger(__name__)
@@ -200,6 +201,15 @@ async def count_books(ctx: Ctx) -> None:
     """Counts the books of campaigns that may have changed."""
     try:
         await in_orm(keep_books)
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
+
+
+@_waits_for_the_database
+async def keep_diary(ctx: Ctx) -> None:
+    """Writes down what every line does, or why it sends nothing."""
+    try:
+        await in_orm(note_spells)
     except OperationalError as error:
         raise DatabaseAway(str(error)) from error
 

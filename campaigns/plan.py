@@ -18,6 +18,7 @@ from campaigns.rules import (
     Rules,
     Tally,
     Verdict,
+    Why,
     day_after,
     hour_after,
     may_send,
@@ -63,6 +64,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """Time in which the rules let nothing out though something waits."""
+
+    since: datetime
+    until: datetime
+    why: Why
+
+
+@dataclass(frozen=True)
 class Laid:
     """A stint with its times.
 
@@ -87,6 +97,7 @@ class Plan:
     at: datetime
     pause_s: float
     runs: list[Run] = field(default_factory=list, init=False)
+    rests: list[Rest] = field(default_factory=list, init=False)
     laid: list[Laid] = field(default_factory=list, init=False)
     _since: dict[int, int] = field(default_factory=dict, init=False)
     _start_at: datetime = field(init=False)
@@ -159,7 +170,9 @@ class Plan:
         return may_send(self.rules, self.tally, self.at, tuple(left))
 
     def _rest(self, verdict: Verdict) -> None:
-        self.at = verdict.until or self.at + NEVER
+        since, self.at = self.at, verdict.until or self.at + NEVER
+        assert verdict.why is not None
+        self.rests.append(Rest(since, self.at, verdict.why))
         if verdict.why in CAPS:
             # How many have left by then is no matter of chance.
             self._since, self._since_at = {}, self.at

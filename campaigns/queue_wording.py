@@ -40,6 +40,10 @@ CRONS: Mapping[str, tuple[StrOrPromise, timedelta]] = {
         lazy("counts the books from the rows"),
         timedelta(seconds=60),
     ),
+    "keep_diary": (
+        lazy("writes down what every line does, or why it sends nothing"),
+        timedelta(seconds=60),
+    ),
     "keep_connected": (
         lazy("keeps the tokens of ChatApp alive"),
         timedelta(seconds=60),

@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 
 from campaigns import (
     assets,
+    calendar_views,
     confirm_views,
     copy_views,
     decision_views,
@@ -63,6 +64,13 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/search/", desk_views.search, name="search"),
     path("lines/", desk_views.lines, name="lines"),
     path("lines/<int:line_id>/", desk_views.line, name="line"),
+    path("lines/<int:line_id>/calendar/", calendar_views.calendar, name="calendar"),
+    path(
+        "lines/<int:line_id>/calendar/<str:day>/",
+        calendar_views.day,
+        name="calendar-day",
+    ),
+    path("campaigns/<int:campaign_id>/calendar/", calendar_views.placed, name="placed"),
     path("phones/", desk_views.phones, name="phones"),
     path("phones/<digits:digits>/", desk_views.phone, name="phone"),
     path("lines/<int:line_id>/release/", decision_views.release, name="release"),

@@ -17,7 +17,7 @@ from asgi_app.database import in_orm
 from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
 from campaigns import heartbeat
-from campaigns.jobs import count_books, keep_connected, settle, sweep
+from campaigns.jobs import count_books, keep_connected, keep_diary, settle, sweep
 from campaigns.models import WorkerBeat
 from campaigns.queue_wording import CRONS
 from chatapp.models import Line
@@ -181,7 +181,13 @@ async def test_told_to_stop_it_finishes_what_is_under_way(
 
 @pytest.mark.parametrize(
     ("job", "every_s"),
-    [(sweep, 5), (settle, 15), (count_books, 60), (keep_connected, 60)],
+    [
+        (sweep, 5),
+        (settle, 15),
+        (count_books, 60),
+        (keep_diary, 60),
+        (keep_connected, 60),
+    ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_mends_runs_all_the_while_and_not_only_at_the_start(

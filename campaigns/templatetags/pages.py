@@ -101,6 +101,12 @@ def clock_time(at: datetime) -> SafeString:
 
 
 @register.filter
+def span(length: timedelta) -> str:
+    """How long something takes or took: "6 h 20 min"."""
+    return wording.time_span(length)
+
+
+@register.filter
 def lasting(duration: Duration) -> str:
     return wording.duration(duration)
 
