@@ -84,15 +84,12 @@ def next_stretch(
     return None
 
 
-def ever_meet(hours: Hours, zones: tuple[ZoneInfo, ...]) -> bool:
-    """Whether there is an hour of the week that is open in all zones at once."""
-    if len(zones) < 2:
-        return True
+@lru_cache(maxsize=1024)
+def meet_in_week(hours: Hours, zones: tuple[ZoneInfo, ...], monday: date) -> bool:
+    """Whether any moment of a week is open in all zones at once, days off aside."""
     weekly = Hours(hours.windows)
-    # Two weeks in winter and two in summer: clocks are not put back everywhere.
-    return any(
-        any(_shared(weekly, zones, date(2026, month, day)) for day in range(1, 15))
-        for month in (1, 7)
+    return len(zones) < 2 or any(
+        _shared(weekly, zones, monday + number * _DAY) for number in range(7)
     )
 
 

@@ -19,7 +19,7 @@ from campaigns.hours import (
     Hours,
     Stretch,
     Window,
-    ever_meet,
+    meet_in_week,
     next_stretch,
 )
 
@@ -134,15 +134,14 @@ def may_send(
         if (stretch := _open_from(rules, key, now)) and stretch.since <= now
     }
     if not awake:
-        return Verdict(0, _closed_because(rules, keys, now), _opens(rules, keys, now))
-    then = tally.at(now, rules.zone)
+        opens = _opens(rules, keys, now)
+        while opens and room_of(rules, tally, opens) == 0:
+            opens = _opens(rules, keys, _cap_ends(rules, tally, opens))
+        return Verdict(0, _closed_because(rules, keys, now), opens)
     room = room_of(rules, tally, now)
     if room == 0:
-        why = _full_because(rules, then, tally)
-        ends = hour_after(now, rules.zone)
-        if why is not Why.HOUR_CAP:
-            ends = day_after(now, rules.zone)
-        return Verdict(0, why, _opens(rules, keys, ends))
+        opens = _opens(rules, keys, _cap_ends(rules, tally, now))
+        return Verdict(0, _full_because(rules, tally, now), opens)
     return Verdict(room, awake=tuple(awake), open_until=min(awake.values()))
 
 
@@ -208,19 +207,22 @@ def read_hours(windows: Any, days_off: Sequence[str]) -> Hours:
     )
 
 
-def zones_of(rules: Rules, key: str) -> tuple[ZoneInfo, ...]:
-    """The zones that must all be open for a recipient; the house's if they never are.
+def zones_of(rules: Rules, key: str, at: datetime) -> tuple[ZoneInfo, ...]:
+    """The zones that must all be open for a recipient.
 
-    Between the two outermost zones of a wide country no hour may be open in both.
+    Between the two outermost zones of a wide country no hour may be open in both: in a
+    week without one it is the house's zone.
     """
     if not key:
         return (rules.zone,)
     zones = tuple(_zone(name) for name in key.split(ZONE_MARK))
-    return zones if ever_meet(rules.hours, zones) else (rules.zone,)
+    today = at.astimezone(rules.zone).date()
+    monday = today - timedelta(days=today.weekday())
+    return zones if meet_in_week(rules.hours, zones, monday) else (rules.zone,)
 
 
 def _open_from(rules: Rules, key: str, at: datetime) -> Stretch | None:
-    return next_stretch(rules.hours, zones_of(rules, key), at)
+    return next_stretch(rules.hours, zones_of(rules, key, at), at)
 
 
 def _opens(rules: Rules, keys: Sequence[str], at: datetime) -> datetime | None:
@@ -230,15 +232,21 @@ def _opens(rules: Rules, keys: Sequence[str], at: datetime) -> datetime | None:
 
 
 def _closed_because(rules: Rules, keys: Sequence[str], now: datetime) -> Why:
-    zones = zones_of(rules, keys[0])
+    zones = zones_of(rules, keys[0], now)
     is_off = any(now.astimezone(z).date() in rules.hours.days_off for z in zones)
     return Why.DAY_OFF if is_off else Why.OUTSIDE_HOURS
 
 
-def _full_because(rules: Rules, then: Tally, tally: Tally) -> Why:
+def _cap_ends(rules: Rules, tally: Tally, now: datetime) -> datetime:
+    """When the cap that is reached counts anew."""
+    is_hours = _full_because(rules, tally, now) is Why.HOUR_CAP
+    return hour_after(now, rules.zone) if is_hours else day_after(now, rules.zone)
+
+
+def _full_because(rules: Rules, tally: Tally, now: datetime) -> Why:
     """The cap that holds longest: a day's outlasts an hour's."""
-    assert then.day_at is not None
-    step = warm_up_cap(rules, tally, then.day_at)
+    then = tally.at(now, rules.zone)
+    step = warm_up_cap(rules, tally, now)
     if step is not None and then.day_count >= step:
         return Why.WARM_UP
     if rules.day_cap is not None and then.day_count >= rules.day_cap:
@@ -252,8 +260,11 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a date begins, in UTC."""
     at = datetime.combine(day, time(), zone)
-    return min(at.astimezone(UTC), at.replace(fold=1).astimezone(UTC))
+    sides = sorted([at.astimezone(UTC), at.replace(fold=1).astimezone(UTC)])
+    # A midnight that the clock jumps over is still the day before on one side.
+    return next((t for t in sides if t.astimezone(zone).date() >= day), sides[-1])
 
 
 def _minutes(text: str) -> int:

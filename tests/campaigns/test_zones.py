@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.rules import HOUSE, ZONE_MARK
+from campaigns.zones import zone_of
+
+HOUSES = ["Europe/Moscow", "Asia/Yekaterinburg", "Europe/Berlin", "America/New_York"]
+
+
+@pytest.mark.parametrize(
+    ("phone", "house", "zone"),
+    [
+        # A Russian mobile number tells no city.
+        ("+79031234567", "Europe/Moscow", HOUSE),
+        ("+79031234567", "Asia/Yekaterinburg", HOUSE),
+        ("+79031234567", "Europe/Berlin", "Europe/Bucharest|Asia/Kamchatka"),
+        ("+73432123456", "Europe/Moscow", "Asia/Yekaterinburg"),
+        ("+74951234567", "Europe/Moscow", HOUSE),
+        ("+4915112345678", "Europe/Moscow", "Europe/Berlin"),
+        ("+14155551234", "Europe/Moscow", "America/Los_Angeles"),
+        ("+380501234567", "Europe/Moscow", "Europe/Kyiv"),
+        # Not even the country's is known.
+        ("+972501234567", "Europe/Moscow", HOUSE),
+        ("+80012345678", "Europe/Moscow", HOUSE),
+    ],
+)
+def test_the_zone_is_as_much_as_the_number_tells(
+    phone: str, house: str, zone: str
+) -> None:
+    assert zone_of(phone, house=house) == zone
+
+
+@given(digits=st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True))
+def test_every_number_has_an_answer_that_this_computer_knows(digits: str) -> None:
+    for house in HOUSES:
+        zone = zone_of(f"+{digits}", house=house)
+        assert house not in zone.split(ZONE_MARK)
+        assert len(zone) <= 80
+        for name in filter(None, zone.split(ZONE_MARK)):
+            ZoneInfo(name)
+
+
+@given(
+    beginning=st.sampled_from(["+7", "+1", "+49", "+976", "+62", "+55"]),
+    rest=st.from_regex(r"[0-9]{9,10}", fullmatch=True),
+)
+def test_what_is_remembered_is_what_the_whole_number_says(
+    beginning: str, rest: str
+) -> None:
+    """Numbers that begin alike are looked up once."""
+    from phonenumbers import parse
+    from phonenumbers.timezone import time_zones_for_number
+
+    names = time_zones_for_number(parse(beginning + rest))
+    zone = zone_of(beginning + rest, house="Antarctica/Troll")
+    if len(names) == 1 and names[0] != "Etc/Unknown":
+        assert zone == names[0]
