@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from campaigns.activity import Activity, line_activity
 from campaigns.hindrances import (
@@ -12,14 +13,17 @@ from campaigns.hindrances import (
     look_around_lines,
     why_not_now,
 )
+from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, LineClock
 from campaigns.next_up import Due, next_on_line
+from campaigns.rules import Rules, Tally
 from campaigns.states import CampaignStatus
 from chatapp.models import Line, Unusable, why_unusable
 
 NEXT_SHOWN = 5
 LAST_SHOWN = 10
 PAUSED_SHOWN = 20
+DAYS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,20 @@ class LinePage:
         return self.queue[0].hindrance if self.queue else None
 
     @property
+    def rules(self) -> Rules:
+        return self.around.rules[self.line.pk]
+
+    @property
+    def tally(self) -> Tally:
+        return tally_of(self.clock)
+
+    @property
+    def days_off(self) -> Sequence[date]:
+        """Those to come, the first ones."""
+        today = self.around.now.astimezone(self.rules.zone).date()
+        return sorted(d for d in self.rules.hours.days_off if d >= today)[:DAYS_SHOWN]
+
+    @property
     def has_news_to_come(self) -> bool:
         return bool(self.queue)
 
@@ -75,6 +93,7 @@ class LineGlance:
     unusable: Unusable | None
     queue: Sequence[Campaign]
     hindrance: Hindrance | None
+    rules: Rules
 
     @property
     def waiting(self) -> int:
@@ -120,4 +139,5 @@ def _glance(line: Line, around: Surroundings) -> LineGlance:
         why_unusable(line, around.now),
         queue,
         why_not_now(queue[0], around) if queue else None,
+        around.rules[line.pk],
     )

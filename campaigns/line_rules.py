@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, F, Min
 
+from asgi_app.database import orm_now
 from campaigns.models import Campaign, LineClock, LineRules, Message
-from campaigns.rules import HOUSE, Rules, Tally, read_hours
+from campaigns.rules import HOUSE, Rules, Tally, read_hours, write_hours
 from campaigns.states import MessageStatus
+from chatapp.models import Line
+
+logger = logging.getLogger(__name__)
 
 
 def rules_of(line_id: int) -> Rules:
@@ -51,6 +57,53 @@ def begin_warm_up(line_id: int) -> None:
         )
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody else has saved the rules since they were shown."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(f"{by} has saved other rules")
+
+
+def read_for_edit(*, line_id: int) -> tuple[Line, Rules, str]:
+    """A line, its rules, and a mark of when they were saved last.
+
+    Raises Line.DoesNotExist.
+    """
+    line = Line.objects.get(pk=line_id)
+    return line, rules_of(line_id), _mark(LineRules.objects.filter(line=line).first())
+
+
+def save_rules(*, line_id: int, rules: Rules, seen: str, operator: str) -> None:
+    """Stores a line's rules, which hold from its next message on.
+
+    Raises ChangedMeanwhile unless `seen` is the mark of what is stored.
+    """
+    with transaction.atomic():
+        # The line's row is held, because there may be no rules yet to be held.
+        Line.objects.select_for_update().get(pk=line_id)
+        stored = LineRules.objects.filter(line=line_id).first()
+        if _mark(stored) != seen:
+            raise ChangedMeanwhile(stored.edited_by if stored else "")
+        now = orm_now()
+        hours = rules.hours
+        LineRules.objects.update_or_create(
+            line_id=line_id,
+            defaults={
+                "windows": write_hours(hours),
+                "days_off": sorted(day.isoformat() for day in hours.days_off),
+                "in_recipients_zone": rules.in_recipients_zone,
+                "hour_cap": rules.hour_cap,
+                "day_cap": rules.day_cap,
+                "warm_up": list(rules.warm_up),
+                "edited_by": operator,
+                "edited_at": now,
+            },
+        )
+        wake(line_id, now)
+        logger.info("%s saved the rules of line %s", operator, line_id)
+
+
 def zones_waiting(campaign: Campaign, rules: Rules) -> list[str]:
     """In which zones its recipients wait, where that matters.
 
@@ -82,6 +135,11 @@ def wake(line_id: int, now: datetime) -> None:
     LineClock.objects.filter(line=line_id, is_resting=True).update(
         next_at=now, turn=F("turn") + 1, is_resting=False
     )
+
+
+def _mark(stored: LineRules | None) -> str:
+    edited_at = stored.edited_at if stored else None
+    return edited_at.isoformat() if edited_at else ""
 
 
 def _house() -> ZoneInfo:

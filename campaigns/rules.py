@@ -19,6 +19,7 @@ from campaigns.hours import (
     Hours,
     Stretch,
     Window,
+    clock,
     meet_in_week,
     next_stretch,
 )
@@ -205,6 +206,16 @@ def read_hours(windows: Any, days_off: Sequence[str]) -> Hours:
         ),
         frozenset(date.fromisoformat(day) for day in days_off),
     )
+
+
+def write_hours(hours: Hours) -> list[list[list[str]]] | None:
+    """The windows as `LineRules` stores them."""
+    if hours.windows is None:
+        return None
+    return [
+        [[clock(window.opens), clock(window.closes)] for window in day]
+        for day in hours.windows
+    ]
 
 
 def zones_of(rules: Rules, key: str, at: datetime) -> tuple[ZoneInfo, ...]:

@@ -17,6 +17,7 @@ from campaigns import (
     proof_views,
     queue_views,
     receipt_views,
+    rules_views,
     stop_views,
     views,
 )
@@ -64,6 +65,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/search/", desk_views.search, name="search"),
     path("lines/", desk_views.lines, name="lines"),
     path("lines/<int:line_id>/", desk_views.line, name="line"),
+    path("lines/<int:line_id>/rules/", rules_views.rules, name="rules"),
     path("lines/<int:line_id>/calendar/", calendar_views.calendar, name="calendar"),
     path(
         "lines/<int:line_id>/calendar/<str:day>/",

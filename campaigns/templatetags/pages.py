@@ -10,11 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from asgi_app import moments
-from campaigns import assets, charts, explanations, wording
+from campaigns import assets, charts, explanations, rules_words, wording
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
+from campaigns.rules import Rules, Tally
 from chatapp import words
 
 register = template.Library()
@@ -98,6 +99,33 @@ def per_step(step: timedelta) -> str:
 def clock_time(at: datetime) -> SafeString:
     """The time of day, with the date unless it is today."""
     return _time(at, moments.in_short(at))
+
+
+@register.filter
+def hours(rules: Rules) -> str:
+    return rules_words.hours(rules)
+
+
+@register.filter
+def rules_in_short(rules: Rules) -> str:
+    return rules_words.in_short(rules)
+
+
+@register.simple_tag
+def verdict(rules: Rules, tally: Tally, now: datetime) -> str:
+    """Whether the line may send now, and if not, why and until when."""
+    return rules_words.verdict(rules, tally, now)
+
+
+@register.simple_tag
+def tallied(rules: Rules, tally: Tally, now: datetime) -> list[str]:
+    return rules_words.tallied(rules, tally, now)
+
+
+@register.simple_tag
+def warming(rules: Rules, tally: Tally, now: datetime) -> str:
+    """The step of a line's warm-up, and why."""
+    return rules_words.warming(rules, tally, now)
 
 
 @register.filter
