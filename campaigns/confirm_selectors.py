@@ -10,13 +10,15 @@ from asgi_app.database import orm_now
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import pace_now, read_forecast
 from campaigns.haste import Haste, find_haste
-from campaigns.line_calendar import Collision, find_collisions
+from campaigns.last_moment import LastMoment
+from campaigns.line_calendar import Collision, Placed, place
 from campaigns.models import Campaign, Message
 from campaigns.pacing import Bounds
 from campaigns.seals import seal_of
 from campaigns.sending_order import first_recipients, last_recipients
 from campaigns.states import MessageStatus, Pacing
 from campaigns.texts import BadText, MissingValue, Template, read_template
+from campaigns.timing import propose_for
 from campaigns.turns import campaigns_ahead
 from chatapp.models import Unusable, why_unusable
 
@@ -85,6 +87,8 @@ class ConfirmPage:
     forecast: Forecast | None
     ahead: Sequence[Campaign]
     collisions: Sequence[Collision]
+    left_over: int
+    proposed: LastMoment | None
     bounds: Bounds
     haste: Haste | None
     unusable: Unusable | None
@@ -123,6 +127,7 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
     # Whoever is among the first is not named again among the last.
     left = max(campaign.waiting - ENDS, 0)
     bounds = pace_now().bounds
+    placed = place(campaign, now) if campaign.waiting else Placed((), 0)
     return ConfirmPage(
         campaign=campaign,
         now=now,
@@ -132,7 +137,9 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
         last=last_recipients(campaign, min(ENDS, left)),
         forecast=read_forecast(campaign, now),
         ahead=campaigns_ahead(campaign),
-        collisions=find_collisions(campaign, now) if campaign.waiting else (),
+        collisions=placed.collisions,
+        left_over=placed.left_over,
+        proposed=propose_for(campaign, now),
         bounds=bounds,
         haste=find_haste(
             messenger=campaign.line.messenger,

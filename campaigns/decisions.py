@@ -21,7 +21,7 @@ from campaigns.models import (
     LineClock,
     Message,
 )
-from campaigns.services import NotPossibleNow, note, wind_clock
+from campaigns.services import NotPossibleNow, note, refuse_what_is_over, wind_clock
 from campaigns.states import CampaignStatus, MessageStatus
 
 CHUNK = 500
@@ -148,7 +148,7 @@ def _decide_some(
         now = orm_now()
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         if to == MessageStatus.WAITING:
-            _refuse_unless_it_may_send(campaign)
+            _refuse_unless_it_may_send(campaign, now)
         found = Message.objects.filter(campaign=campaign, status=was, pk__gt=after_id)
         if ids is not None:
             found = found.filter(pk__in=ids)
@@ -165,9 +165,10 @@ def _decide_some(
     return [row.pk for row in rows]
 
 
-def _refuse_unless_it_may_send(campaign: Campaign) -> None:
+def _refuse_unless_it_may_send(campaign: Campaign, now: datetime) -> None:
     if campaign.status not in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}:
         raise NotPossibleNow(campaign.state)
+    refuse_what_is_over(campaign, now)
 
 
 def _change(

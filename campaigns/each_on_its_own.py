@@ -162,7 +162,7 @@ class EachOnItsOwn:
         head = _head(self._state)
         assert head.delays_from is not None
         zones = among(self._state, self._verdict)
-        delay = await self.ledger.first_delay(head.campaign_id, zones)
+        delay = await self.ledger.first_delay(head, zones)
         return None if delay is None else head.delays_from + delay
 
     async def _release(self) -> datetime:

@@ -28,6 +28,7 @@ class Condition(StrEnum):
 
     STARTED = "started"
     RESUMED = "resumed"
+    CONTINUED = "continued"
     LINE_GOES_ON = "line_goes_on"
 
 

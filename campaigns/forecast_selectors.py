@@ -22,7 +22,7 @@ from campaigns.forecast import (
 )
 from campaigns.history import EventKind
 from campaigns.line_rules import count_zones, rules_of, tally_of
-from campaigns.models import Campaign, Event, LineClock, Message
+from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
 from campaigns.pacing import Bounds
 from campaigns.plan import Plan
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
@@ -71,7 +71,8 @@ class LinePlan:
     campaigns: Sequence[Campaign]
 
     def foresee(self, campaign: Campaign) -> Forecast:
-        *before, last = self.works(self.ahead_of(campaign), campaign)
+        works = self._works([*self.ahead_of(campaign), campaign], own=campaign)
+        *before, last = works
         found = foresee(self.state, before, last, pace=pace_now())
         return replace(
             found,
@@ -87,31 +88,36 @@ class LinePlan:
 
     def lay_out(self, campaigns: Sequence[Campaign]) -> Plan:
         """These campaigns one behind another, from now on."""
-        works = [self._work(c, is_first=c == campaigns[0]) for c in campaigns]
-        return lay_out(self.state, works, pace=pace_now())
+        return lay_out(self.state, self._works(campaigns), pace=pace_now())
 
-    def works(self, before: Sequence[Campaign], own: Campaign) -> list[Work]:
-        """What these still have to send, in this order."""
-        campaigns = [*before, own]
-        return [self._work(c, is_first=c == campaigns[0]) for c in campaigns]
+    def _works(
+        self, campaigns: Sequence[Campaign], own: Campaign | None = None
+    ) -> list[Work]:
+        """What these send, in this order; of `own` what waits for its slice too."""
+        return [
+            self._work(
+                campaign,
+                campaign.waiting if campaign == own else to_send(campaign),
+                is_first=campaign == campaigns[0],
+            )
+            for campaign in campaigns
+        ]
 
     def _condition(self, campaign: Campaign) -> Condition | None:
         if campaign.status == CampaignStatus.DRAFT:
-            return Condition.STARTED
+            return None if campaign.start_at else Condition.STARTED
         if campaign.status == CampaignStatus.PAUSED:
             return Condition.RESUMED
+        if campaign.slice_is_open:
+            return Condition.CONTINUED
         return Condition.LINE_GOES_ON if self.is_held else None
 
-    def _work(self, campaign: Campaign, *, is_first: bool) -> Work:
+    def _work(self, campaign: Campaign, count: int, *, is_first: bool) -> Work:
         work = Work(
-            campaign.waiting,
+            count,
             Pacing(campaign.pacing),
             zones=count_zones(campaign, self.state.rules),
-            not_before=(
-                campaign.start_at
-                if campaign.status == CampaignStatus.SCHEDULED
-                else None
-            ),
+            not_before=None if campaign.started_at else campaign.start_at,
             is_trial=campaign.trial_of_id is not None,
         )
         is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
@@ -139,6 +145,14 @@ def read_line_plan(line_id: int, now: datetime) -> LinePlan:
     )
     is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
     return LinePlan(state, is_held, to_come_on(line_id))
+
+
+def to_send(campaign: Campaign) -> int:
+    """How many may leave without another click: of a slice only its members."""
+    if not campaign.slice_is_open:
+        return campaign.waiting
+    members = SliceMember.objects.filter(campaign=campaign)
+    return members.filter(message__status=MessageStatus.WAITING).count()
 
 
 def _last_delay_ms(campaign: Campaign) -> int:

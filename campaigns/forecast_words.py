@@ -25,6 +25,7 @@ ENDINGS: Mapping[Condition | None, StrOrPromise] = {
     None: lazy("Ends {when}"),
     Condition.STARTED: lazy("If started now, it ends {when}"),
     Condition.RESUMED: lazy("If resumed now, it ends {when}"),
+    Condition.CONTINUED: lazy("If you continue now, it ends {when}"),
     Condition.LINE_GOES_ON: lazy("If the line goes on now, it ends {when}"),
 }
 

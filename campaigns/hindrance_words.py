@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from asgi_app.moments import in_short
 from campaigns import explanations, rules_words, wording
+from campaigns.forecast_words import moment
 from campaigns.hindrances import Hindrance, Kind
+from campaigns.ledger.moments import PAUSED_LATE
 from campaigns.rules import Why
 
 
@@ -38,7 +42,32 @@ def _paused(it: Hindrance) -> str:
     return _who(it, _("Paused by %(by)s at %(at)s."), _("Paused."))
 
 
-def _paused_idle(_it: Hindrance) -> str:
+def _scheduled(it: Hindrance) -> str:
+    assert it.until is not None
+    return _("It starts by itself: {when}.").format(when=moment(it.until))
+
+
+def _of_no_use(it: Hindrance) -> str:
+    assert it.since is not None
+    return _("It is of no use after {when}: what still waits expires.").format(
+        when=moment(it.since)
+    )
+
+
+def _slice_waits(it: Hindrance) -> str:
+    return ngettext(
+        "The trial slice has been sent; {n} other waits for you to continue or stop.",
+        "The trial slice has been sent; {n} others wait for you to continue or stop.",
+        it.count,
+    ).format(n=number_format(it.count, force_grouping=True))
+
+
+def _paused_idle(it: Hindrance) -> str:
+    if it.code == PAUSED_LATE:
+        return _(
+            "Paused by the program: when it was to start, the program did not run, and "
+            "by now what the text says may be out of date. Resume it if it is not."
+        )
     return _(
         "Paused by the program: for more than 6 hours nothing could leave, and what "
         "the text says may be out of date by now. Resume it if it is not."
@@ -104,6 +133,9 @@ _SAID: Mapping[Kind, Callable[[Hindrance], str]] = {
     Kind.NOT_STARTED: _not_started,
     Kind.CANCELLED: _cancelled,
     Kind.NOTHING_WAITS: _nothing_waits,
+    Kind.SCHEDULED: _scheduled,
+    Kind.OF_NO_USE: _of_no_use,
+    Kind.SLICE_WAITS: _slice_waits,
     Kind.PAUSED: _paused,
     Kind.PAUSED_IDLE: _paused_idle,
     Kind.NO_WORKER_YET: _no_worker_yet,

@@ -11,12 +11,12 @@ from django.db.models import Max
 
 from asgi_app.database import orm_now
 from campaigns.forecast import LineNow, Work, lay_out
-from campaigns.forecast_selectors import pace_now
+from campaigns.forecast_selectors import pace_now, to_send
 from campaigns.line_rules import rules_of_lines, tally_of, zones_waiting
 from campaigns.models import Action, Campaign, LineClock, WorkerBeat
 from campaigns.rules import HOUSE, Rules, Verdict, Why, may_send
 from campaigns.states import CampaignStatus, Pacing
-from campaigns.turns import turn_of
+from campaigns.turns import runnable, turn_of
 from chatapp.models import Account, Line, why_unusable
 
 # A worker is heard of every 10 s; three times in silence, and it is not there.
@@ -32,8 +32,11 @@ class Kind(StrEnum):
     NOT_STARTED = "not_started"
     CANCELLED = "cancelled"
     NOTHING_WAITS = "nothing_waits"
+    SCHEDULED = "scheduled"
+    OF_NO_USE = "of_no_use"
     PAUSED = "paused"
     PAUSED_IDLE = "paused_idle"
+    SLICE_WAITS = "slice_waits"
     NO_WORKER_YET = "no_worker_yet"
     NO_WORKER = "no_worker"
     ACCOUNT_REFUSED = "account_refused"
@@ -56,6 +59,8 @@ CALM = frozenset(
         Kind.NOT_STARTED,
         Kind.CANCELLED,
         Kind.NOTHING_WAITS,
+        Kind.SCHEDULED,
+        Kind.OF_NO_USE,
         Kind.PAUSED,
         Kind.LINE_BUSY,
         *map(Kind, Why),
@@ -80,6 +85,8 @@ class Hindrance:
     by: str = ""
     ahead: Campaign | None = None
     line: Line | None = None
+    # How many wait for it.
+    count: int = 0
     # For how long nobody was seen.
     silence: timedelta | None = None
 
@@ -128,10 +135,12 @@ def look_around_lines(lines: Iterable[int]) -> Surroundings:
     lines = list(lines)
     queues: dict[int, list[Campaign]] = {}
     # By the index (line, status, waiting).
-    running = Campaign.objects.filter(
-        line__in=lines, status=CampaignStatus.RUNNING, waiting__gt=0
+    rows = (
+        runnable()
+        .filter(line__in=lines)
+        .select_related("line")
+        .defer("text", "books", "note")
     )
-    rows = running.select_related("line").defer("text", "books", "note")
     for campaign in sorted(rows, key=turn_of):
         queues.setdefault(campaign.line_id, []).append(campaign)
     rules = rules_of_lines(lines)
@@ -171,10 +180,17 @@ def _of_its_own(campaign: Campaign, around: Surroundings) -> Hindrance | None:
     if not campaign.waiting:
         # What is under way is about to answer.
         return None if campaign.claimed else Hindrance(Kind.NOTHING_WAITS)
+    if campaign.status == CampaignStatus.SCHEDULED:
+        return Hindrance(Kind.SCHEDULED, until=campaign.start_at)
+    if campaign.use_until is not None and campaign.use_until <= around.now:
+        return Hindrance(Kind.OF_NO_USE, since=campaign.use_until)
     if campaign.status == CampaignStatus.PAUSED:
         if because := campaign.paused_because:
             return Hindrance(Kind.PAUSED_IDLE, code=because)
         return Hindrance(Kind.PAUSED, by=by, since=since)
+    queue = around.queues.get(campaign.line_id, ())
+    if campaign.slice_is_open and campaign not in queue:
+        return Hindrance(Kind.SLICE_WAITS, count=campaign.waiting)
     return None
 
 
@@ -256,5 +272,5 @@ def _free_at(
         rules=around.rules[line_id],
         tally=tally_of(clock),
     )
-    works = [Work(campaign.waiting, Pacing(campaign.pacing)) for campaign in before]
+    works = [Work(to_send(c), Pacing(c.pacing)) for c in before]
     return lay_out(line, works, pace=pace_now()).at

@@ -168,13 +168,18 @@ async def deliver(ctx: Ctx, line_id: int) -> None:
 
 @_waits_for_the_database
 async def sweep(ctx: Ctx) -> None:
-    """Rings lines whose doorbell was lost, and gives up claims past their deadline."""
+    """Starts and expires what its time has come for, rings lines, gives up claims."""
     resources: WorkerResources = ctx["resources"]
     now = await resources.ledger.now()
-    for due in await resources.ledger.overdue(by_s=OVERDUE_S):
+    started = await resources.ledger.start_scheduled()
+    expired = await resources.ledger.expire()
+    if expired:
+        logger.info("%d messages expired: they are of no use any more", expired)
+    overdue = [due.line_id for due in await resources.ledger.overdue(by_s=OVERDUE_S)]
+    for line_id in {*started, *overdue}:
         # A name of its own: after a kill arq holds on to the old one for minutes.
         name = f"sweep:{now.timestamp() * 1000:.0f}"
-        await resources.doorbell.ring(due.line_id, timedelta(), name=name)
+        await resources.doorbell.ring(line_id, timedelta(), name=name)
     given_up = await resources.ledger.give_up_claims()
     if given_up:
         logger.warning("%d claims passed their deadline: unsure now", given_up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -144,12 +145,36 @@ def _with_steps(days: Sequence[Day], plan: LinePlan) -> list[Day]:
     return found
 
 
-def find_collisions(draft: Campaign, now: datetime) -> list[Collision]:
-    """What shares the line with a draft that is started now."""
+@dataclass(frozen=True)
+class Placed:
+    """What a draft meets on its line; `left_over` is how many it is too late for."""
+
+    collisions: Sequence[Collision]
+    left_over: int
+
+
+def place(draft: Campaign, now: datetime) -> Placed:
+    """Puts a draft among what its line has to send."""
     plan = read_line_plan(draft.line_id, now)
-    place = len(plan.ahead_of(draft))
-    campaigns = [*plan.campaigns[:place], draft, *plan.campaigns[place:]]
-    return _collisions(plan, campaigns, plan.lay_out(campaigns), place)
+    own = len(plan.ahead_of(draft))
+    campaigns = [*plan.campaigns[:own], draft, *plan.campaigns[own:]]
+    laid = plan.lay_out(campaigns)
+    left_over = draft.waiting - _left_by(laid, own, draft.use_until)
+    return Placed(_collisions(plan, campaigns, laid, own), left_over)
+
+
+def _left_by(plan: Plan, stint: int, until: datetime | None) -> int:
+    """How many of a stint leave before a moment."""
+    count = 0
+    for run in plan.runs:
+        if run.stint != stint:
+            continue
+        if until is None or run.until <= until:
+            count += run.count
+        elif run.at < until:
+            share = (until - run.at) / (run.until - run.at)
+            count += math.ceil(run.count * share)
+    return count
 
 
 def _collisions(

@@ -9,7 +9,7 @@ from campaigns.models import Campaign, Message
 
 
 def seal_of(campaign: Campaign) -> str:
-    """The same as long as text, line, pacing and list are the same."""
+    """The same as long as text, line, pacing, list and timing are the same."""
     last = Message.objects.filter(campaign=campaign).order_by("-id")
     shown = [
         campaign.pk,
@@ -17,6 +17,9 @@ def seal_of(campaign: Campaign) -> str:
         campaign.line_id,
         campaign.pacing,
         campaign.waiting,
+        str(campaign.start_at),
+        str(campaign.use_until),
+        campaign.slice_size,
         # One taken from the list and another put on it leave the count as it was.
         last.values_list("pk", flat=True).first(),
     ]

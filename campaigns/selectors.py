@@ -92,6 +92,8 @@ class CampaignPage:
 
 def has_news_to_come(campaign: Campaign) -> bool:
     """Whether the program still works on it, or waits for an answer."""
+    if campaign.status == CampaignStatus.SCHEDULED:
+        return True
     runs = campaign.status == CampaignStatus.RUNNING and campaign.waiting
     return campaign.has_started and bool(runs or campaign.claimed)
 

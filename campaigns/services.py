@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -20,68 +21,42 @@ from campaigns.line_rules import begin_warm_up, wake
 from campaigns.models import Action, Campaign, LineClock, Upload
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList
+from campaigns.refusals import (
+    AlreadyListed,
+    CampaignError,
+    ChangedSinceShown,
+    ListNotIn,
+    NobodyToSendTo,
+    NotPossibleNow,
+    OfNoUseAnyMore,
+    OnStopList,
+    StartIsOver,
+    TextCannotBeSent,
+    ValuesMissing,
+)
 from campaigns.seals import seal_of
+from campaigns.slices import choose_slice
 from campaigns.states import CampaignStatus, Pacing, UploadState
-from campaigns.texts import BadText, MissingValue, read_template
+from campaigns.texts import BadText, read_template
 from chatapp.models import Line
+
+__all__ = [
+    "AlreadyListed",
+    "CampaignError",
+    "ChangedSinceShown",
+    "ListNotIn",
+    "NobodyToSendTo",
+    "NotPossibleNow",
+    "OfNoUseAnyMore",
+    "OnStopList",
+    "StartIsOver",
+    "TextCannotBeSent",
+    "ValuesMissing",
+]
 
 _HAS_SOMETHING_TO_STOP = (
     Q(status=CampaignStatus.DRAFT) | Q(waiting__gt=0) | Q(claimed__gt=0)
 )
-
-
-class CampaignError(Exception):
-    """A person asked for what cannot be done to this campaign."""
-
-
-class NotPossibleNow(CampaignError):
-    """The campaign's state does not allow it; somebody may have been quicker."""
-
-    def __init__(self, state: str) -> None:
-        self.state = state
-        super().__init__(f"the campaign is {state.replace('_', ' ')}")
-
-
-class NobodyToSendTo(CampaignError):
-    """The list is empty."""
-
-
-class AlreadyListed(CampaignError):
-    """The phone is on the list already."""
-
-
-class OnStopList(CampaignError):
-    """Nothing may be sent to the phone."""
-
-
-class ValuesMissing(CampaignError):
-    """The text needs values that were not given; `names` are the columns."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
-        super().__init__(f"no value for {', '.join(names)}")
-
-
-class ListNotIn(CampaignError):
-    """The uploaded list is still coming in, or has not come in whole."""
-
-    def __init__(self, *, has_failed: bool) -> None:
-        self.has_failed = has_failed
-        super().__init__(
-            "the list has not come in whole" if has_failed else "the list is coming in"
-        )
-
-
-class ChangedSinceShown(CampaignError):
-    """The list, the text, the line or the pacing is not what was agreed to."""
-
-
-class TextCannotBeSent(CampaignError):
-    """The text has a fault, or what it says of a recipient is not known."""
-
-    def __init__(self, fault: BadText | MissingValue) -> None:
-        self.fault = fault
-        super().__init__(f"the text cannot be sent: {fault}")
 
 
 def create_campaign(
@@ -144,11 +119,12 @@ def _need_values(campaign: Campaign, phones: PhoneList) -> None:
 def start_campaign(
     *, campaign_id: int, operator: str, key: str = "", seal: str | None = None
 ) -> int:
-    """Starts a draft and returns its line; of two clicks one starts it.
+    """Starts a draft, or has it start by itself, and returns its line.
 
-    The click that comes second with the same `key` finds it started, and returns the
-    line as well. `seal` is that of what the operator was shown. Raises NotPossibleNow,
-    ListNotIn, NobodyToSendTo, ChangedSinceShown or TextCannotBeSent.
+    Of two clicks one starts it; the second with the same `key` finds it started, and
+    returns the line as well. `seal` is that of what the operator was shown. Raises
+    NotPossibleNow, ListNotIn, NobodyToSendTo, ChangedSinceShown, StartIsOver,
+    OfNoUseAnyMore or TextCannotBeSent.
     """
     plan = plan_of(Campaign.objects.get(pk=campaign_id))
     with transaction.atomic():
@@ -163,22 +139,34 @@ def start_campaign(
             raise NobodyToSendTo
         if seal is not None and seal != seal_of(campaign):
             raise ChangedSinceShown
+        if campaign.start_at is not None and campaign.start_at <= now:
+            raise StartIsOver
+        refuse_what_is_over(campaign, now)
         try:
             read_template(campaign.text)
         except BadText as fault:
             raise TextCannotBeSent(fault) from fault
-        started = Campaign.objects.filter(
-            pk=campaign_id, status=CampaignStatus.DRAFT
-        ).update(
-            status=CampaignStatus.RUNNING,
-            started_at=now,
-            woken_at=now,
+        size = campaign.slice_size
+        if size is not None and size >= campaign.waiting:
+            size = None  # the list has grown shorter since
+        if size is not None:
+            choose_slice(campaign, size)
+        order: dict[str, Any] = {"status": CampaignStatus.SCHEDULED}
+        if campaign.start_at is None:
+            order = {
+                "status": CampaignStatus.RUNNING,
+                "started_at": now,
+                "woken_at": now,
+            }
+        Campaign.objects.filter(pk=campaign_id).update(
             start_key=key,
+            slice_size=size,
+            slice_is_open=size is not None,
+            **order,
             **plan,
         )
-        if not started:
-            raise NotPossibleNow(CampaignStatus.RUNNING)
-        note(campaign_id, "started", operator, now)
+        verb = "started" if campaign.start_at is None else "scheduled"
+        note(campaign_id, verb, operator, now)
         return wind_clock(campaign_id, now)
 
 
@@ -207,7 +195,10 @@ def pause_campaign(*, campaign_id: int, operator: str) -> None:
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
     """Goes on with what waits and returns the line."""
     with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         now = orm_now()
+        if campaign.status == CampaignStatus.PAUSED:
+            refuse_what_is_over(campaign, now)
         resumed = Campaign.objects.filter(
             pk=campaign_id, status=CampaignStatus.PAUSED
         ).update(
@@ -243,6 +234,12 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
         cancel_waiting(campaign_id, now)
         note(campaign_id, "cancelled", operator, now)
         wake(_line_of(campaign_id), now)
+
+
+def refuse_what_is_over(campaign: Campaign, now: datetime) -> None:
+    """Raises OfNoUseAnyMore once the last moment of a campaign has passed."""
+    if campaign.use_until is not None and campaign.use_until <= now:
+        raise OfNoUseAnyMore
 
 
 def wind_clock(campaign_id: int, now: datetime) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from campaigns.models import Campaign
-from campaigns.states import CampaignStatus
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from campaigns.models import Campaign, SliceMember
+from campaigns.states import CampaignStatus, MessageStatus
 
 # What nobody has started comes behind all that has.
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -19,22 +21,31 @@ def turn_of(
     What is to start by itself stands where it will; any other draft as if it were
     started at that moment.
     """
-    starts_at = campaign.started_at
-    if campaign.status == CampaignStatus.SCHEDULED:
-        starts_at = campaign.start_at
     return (
         campaign.trial_of_id is None,
-        starts_at or if_started_at,
+        campaign.started_at or campaign.start_at or if_started_at,
         campaign.pk or 0,
     )
 
 
 def waiting_on(line_id: int) -> list[Campaign]:
     """What waits on a line, in its order; by the index on line, status and waiting."""
-    running = Campaign.objects.filter(
-        line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
+    return sorted(runnable().filter(line_id=line_id), key=turn_of)
+
+
+def runnable() -> QuerySet[Campaign]:
+    """Of what something may leave; `ledger.dues` says it in SQL, and of use besides.
+
+    Where a trial slice is out, the others wait for a click.
+    """
+    members = SliceMember.objects.filter(
+        campaign=OuterRef("pk"), message__status=MessageStatus.WAITING
     )
-    return sorted(running, key=turn_of)
+    return Campaign.objects.filter(
+        Q(slice_is_open=False) | Exists(members),
+        status=CampaignStatus.RUNNING,
+        waiting__gt=0,
+    )
 
 
 def to_come_on(line_id: int) -> list[Campaign]:

@@ -18,8 +18,10 @@ from campaigns import (
     queue_views,
     receipt_views,
     rules_views,
+    slice_views,
     stop_views,
     views,
+    when_views,
 )
 
 register_converter(path_converters.Digits, "digits")
@@ -49,6 +51,17 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/confirm/", confirm_views.confirm, name="confirm"),
     path("campaigns/<int:campaign_id>/trial/", confirm_views.trial, name="trial"),
     path("campaigns/<int:campaign_id>/start/", confirm_views.start, name="start"),
+    path("campaigns/<int:campaign_id>/when/", when_views.when, name="when"),
+    path(
+        "campaigns/<int:campaign_id>/start-now/", when_views.start_now, name="start-now"
+    ),
+    path(
+        "campaigns/<int:campaign_id>/unschedule/",
+        when_views.unschedule,
+        name="unschedule",
+    ),
+    path("campaigns/<int:campaign_id>/slice/", slice_views.trial_slice, name="slice"),
+    path("campaigns/<int:campaign_id>/continue/", when_views.go_on, name="continue"),
     path("campaigns/<int:campaign_id>/pause/", views.pause, name="pause"),
     path("campaigns/<int:campaign_id>/resume/", views.resume, name="resume"),
     path("campaigns/<int:campaign_id>/cancel/", views.cancel, name="cancel"),

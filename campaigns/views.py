@@ -109,19 +109,19 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 @require_page_or_post
 async def pause(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return await _act(request, campaign_id, services.pause_campaign)
+    return await act(request, campaign_id, services.pause_campaign)
 
 
 @require_page_or_post
 async def resume(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return await _act(request, campaign_id, services.resume_campaign)
+    return await act(request, campaign_id, services.resume_campaign)
 
 
 @require_page_or_post
 async def cancel(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Asks first; what is cancelled cannot be resumed."""
     if request.method == "POST":
-        return await _act(request, campaign_id, services.cancel_campaign)
+        return await act(request, campaign_id, services.cancel_campaign)
     return await campaign_page(request, campaign_id, template="campaigns/cancel.html")
 
 
@@ -133,7 +133,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "400.html", ctx, status=413 if too_big else 400)
 
 
-async def _act(
+async def act(
     request: HttpRequest, campaign_id: int, service: Callable[..., int | None]
 ) -> HttpResponse:
     """Does one thing to a campaign, and rings its line if that is to look at once."""
@@ -230,6 +230,13 @@ def in_words(error: services.CampaignError) -> str:
     """Why nothing was done, as the page says it."""
     if isinstance(error, services.NotPossibleNow):
         return str(wording.NOT_POSSIBLE[error.state])
+    if isinstance(error, services.OfNoUseAnyMore):
+        return _(
+            "Its last moment has passed: what still waits expires. Choose a later one, "
+            "or none, where it should be sent all the same."
+        )
+    if isinstance(error, services.StartIsOver):
+        return _("The time at which it was to start has passed. Choose another.")
     if isinstance(error, services.NobodyToSendTo):
         return _("There is nobody on the list yet. Please add a phone first.")
     if isinstance(error, services.ListNotIn):

@@ -140,6 +140,7 @@ EVENTS: Mapping[str, StrOrPromise] = {
 
 NOT_POSSIBLE: Mapping[str, StrOrPromise] = {
     CampaignStatus.DRAFT: lazy("This campaign has not been started yet."),
+    CampaignStatus.SCHEDULED: lazy("This campaign is to start by itself."),
     CampaignStatus.RUNNING: lazy("This campaign is running already."),
     CampaignStatus.PAUSED: lazy("This campaign has been started, and is paused now."),
     CampaignStatus.CANCELLED: lazy(
@@ -165,6 +166,11 @@ VERBS: Mapping[str, StrOrPromise] = {
     "copied": lazy("copied it from another campaign"),
     "left_out": lazy("left out who is on the stop list"),
     "edited": lazy("changed it"),
+    "timed": lazy("changed when it starts or ends"),
+    "scheduled": lazy("had it start by itself"),
+    "unscheduled": lazy("made a draft of it again"),
+    "late": lazy("it could not start in time"),
+    "continued": lazy("let the others have it too"),
 }
 
 REASONS: Mapping[str, StrOrPromise] = {

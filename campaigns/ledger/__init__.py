@@ -14,13 +14,14 @@ from campaigns.ledger.brake import Brake
 from campaigns.ledger.claims import CLAIM_S, Claims
 from campaigns.ledger.dues import Dues
 from campaigns.ledger.looks import Looks
+from campaigns.ledger.moments import Moments
 from campaigns.ledger.records import Records
 from campaigns.ledger.shelf import Shelf
 
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Dues, Claims, Records, Shelf, Looks, Brake):
+class Ledger(Dues, Claims, Records, Shelf, Looks, Brake, Moments):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
@@ -30,3 +31,4 @@ class Ledger(Dues, Claims, Records, Shelf, Looks, Brake):
         Shelf.__init__(self, door)
         Looks.__init__(self, door)
         Brake.__init__(self, door)
+        Moments.__init__(self, door)

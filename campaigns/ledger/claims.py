@@ -51,8 +51,8 @@ class Claims:
         """Claims exactly these messages and holds the line.
 
         Raises LostClaim when the line's rules forbid it by now, the campaign does not
-        run any more, the line was moved or stopped by somebody else, one of the
-        messages is not waiting, or its phone is on the stop list.
+        run any more or is of no use, the line was moved or stopped by somebody else,
+        one of the messages is not waiting, or its phone is on the stop list.
         """
         head = head_of(state)
         now = await self._door.now()
@@ -67,8 +67,18 @@ class Claims:
             running = await tx.execute(
                 f"UPDATE {CAMPAIGNS} SET waiting = waiting - %s,"
                 f" claimed = claimed + %s, served_at = %s"
-                f" WHERE id = %s AND status = %s AND waiting >= %s",
-                (count, count, now, head.campaign_id, CampaignStatus.RUNNING, count),
+                f" WHERE id = %s AND status = %s AND waiting >= %s"
+                f" AND slice_is_open = %s AND (use_until IS NULL OR use_until > %s)",
+                (
+                    count,
+                    count,
+                    now,
+                    head.campaign_id,
+                    CampaignStatus.RUNNING,
+                    count,
+                    head.slice_is_open,
+                    now,
+                ),
             )
             if not running:
                 raise LostClaim("the campaign does not run")

@@ -22,6 +22,7 @@ from campaigns.ledger.statements import (
     LINES,
     MESSAGES,
     RULES,
+    SLICES,
     STOPS,
     event_row,
     insert,
@@ -38,6 +39,14 @@ ON_STOP_LIST = "stop_list"
 # A line serves campaigns in the order of their start; a trial, one message to the
 # operator's own phone, does not wait for hours behind them.
 TURN = "c.trial_of_id IS NULL, c.started_at, c.id"
+_OF_CAMPAIGN = "m.campaign_id = %s AND m.status = %s"
+_MEMBERS = f"{SLICES} x JOIN {MESSAGES} m ON m.id = x.message_id"
+# Of which campaigns something may leave; `_runnable` gives the parameters.
+_RUNNABLE = (
+    "c.status = %s AND c.waiting > 0 AND (c.use_until IS NULL OR c.use_until > %s)"
+    f" AND (c.slice_is_open = %s OR EXISTS (SELECT 1 FROM {_MEMBERS}"
+    f" WHERE x.campaign_id = c.id AND m.status = %s))"
+)
 
 
 class Dues:
@@ -60,13 +69,13 @@ class Dues:
             f" r.line_id, r.windows, r.days_off, r.in_recipients_zone, r.hour_cap,"
             f" r.day_cap, r.warm_up,"
             f" c.id, c.text, c.pacing, c.delays_from, c.draw_anew, c.served_at,"
-            f" c.woken_at, c.trial_of_id"
+            f" c.woken_at, c.trial_of_id, c.slice_is_open"
             f" FROM {CLOCKS} k JOIN {LINES} l ON l.id = k.line_id"
             f" LEFT JOIN {RULES} r ON r.line_id = k.line_id"
             f" LEFT JOIN {CAMPAIGNS} c ON c.line_id = k.line_id"
-            f" AND c.status = %s AND c.waiting > 0"
+            f" AND {_RUNNABLE}"
             f" WHERE k.line_id = %s ORDER BY {TURN} LIMIT 1",
-            (CampaignStatus.RUNNING, line_id),
+            (*_runnable(now), line_id),
         )
         if not rows:
             return None
@@ -110,8 +119,8 @@ class Dues:
             rows += await self._door.fetch(
                 f"SELECT m.delay_ms, m.id, m.phone, m.tracking, m.attempt, m.fields,"
                 f" m.zone, s.id"
-                f" FROM {MESSAGES} m LEFT JOIN {STOPS} s ON s.phone = m.phone"
-                f" WHERE m.campaign_id = %s AND m.status = %s AND m.delay_ms <= %s"
+                f" FROM {_waiting(head)} LEFT JOIN {STOPS} s ON s.phone = m.phone"
+                f" WHERE {_OF_CAMPAIGN} AND m.delay_ms <= %s"
                 f"{'' if where is None else ' AND m.zone = %s'}"
                 f" ORDER BY m.delay_ms, m.id LIMIT {int(most)}",
                 (
@@ -149,12 +158,11 @@ class Dues:
         if not (rules.in_recipients_zone and rules.hours.are_limited):
             return [HOUSE]
         zones: list[str] = []
-        where = "campaign_id = %s AND status = %s"
         params: list[Any] = [head.campaign_id, MessageStatus.WAITING]
         while True:
-            beyond = " AND zone > %s" if zones else ""
+            where = _OF_CAMPAIGN + (" AND m.zone > %s" if zones else "")
             rows = await self._door.fetch(
-                f"SELECT MIN(zone) FROM {MESSAGES} WHERE {where}{beyond}",
+                f"SELECT MIN(m.zone) FROM {_waiting(head)} WHERE {where}",
                 [*params, *zones[-1:]],
             )
             if rows[0][0] is None:
@@ -162,14 +170,14 @@ class Dues:
             zones.append(rows[0][0])
 
     async def first_delay(
-        self, campaign_id: int, zones: Sequence[str] | None = None
+        self, head: Head, zones: Sequence[str] | None = None
     ) -> timedelta | None:
         """The smallest delay that still waits; None when nothing waits."""
-        among = "" if zones is None else f" AND zone IN ({marks(zones)})"
+        among = "" if zones is None else f" AND m.zone IN ({marks(zones)})"
         rows = await self._door.fetch(
-            f"SELECT delay_ms FROM {MESSAGES} WHERE campaign_id = %s AND status = %s"
-            f"{among} ORDER BY delay_ms LIMIT 1",
-            (campaign_id, MessageStatus.WAITING, *(zones or ())),
+            f"SELECT m.delay_ms FROM {_waiting(head)} WHERE {_OF_CAMPAIGN}"
+            f"{among} ORDER BY m.delay_ms LIMIT 1",
+            (head.campaign_id, MessageStatus.WAITING, *(zones or ())),
         )
         return timedelta(milliseconds=rows[0][0]) if rows else None
 
@@ -180,8 +188,8 @@ class Dues:
             f"SELECT k.line_id, k.next_at FROM {CLOCKS} k WHERE k.next_at <= %s"
             f" AND k.stopped_at IS NULL"
             f" AND EXISTS (SELECT 1 FROM {CAMPAIGNS} c WHERE c.line_id = k.line_id"
-            f" AND c.status = %s AND c.waiting > 0)",
-            (now - timedelta(seconds=by_s), CampaignStatus.RUNNING),
+            f" AND {_RUNNABLE})",
+            (now - timedelta(seconds=by_s), *_runnable(now)),
         )
         return [Due(line_id, read_time(next_at)) for line_id, next_at in rows]
 
@@ -215,8 +223,20 @@ class Dues:
             await deltas.write(tx, now)
 
 
+def _runnable(now: datetime) -> tuple[Any, ...]:
+    return (CampaignStatus.RUNNING, now, False, MessageStatus.WAITING)
+
+
+def _waiting(head: Head) -> str:
+    """The tables in which a campaign's messages are that may leave."""
+    if head.slice_is_open:
+        return _MEMBERS
+    return f"{MESSAGES} m"
+
+
 def _read_head(campaign: Sequence[Any]) -> Head | None:
-    pk, text, pacing, delays_from, draw_anew, served_at, woken_at, trial_of = campaign
+    pk, text, pacing, delays_from, draw_anew, served_at, *more = campaign
+    woken_at, trial_of, slice_is_open = more
     if pk is None:
         return None
     return Head(
@@ -228,6 +248,7 @@ def _read_head(campaign: Sequence[Any]) -> Head | None:
         served_at=as_time(served_at),
         woken_at=as_time(woken_at),
         is_trial=trial_of is not None,
+        slice_is_open=bool(slice_is_open),
     )
 
 

@@ -27,6 +27,8 @@ class Head:
     woken_at: datetime | None
     # One message to the operator's own phone: hours and caps are not for it.
     is_trial: bool
+    # Only the members of its trial slice may leave.
+    slice_is_open: bool
 
 
 @dataclass(frozen=True, slots=True)

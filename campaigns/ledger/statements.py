@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_app.database import Door, Tx, as_time
 from campaigns.models import (
+    Action,
     CallbackCount,
     Campaign,
     EarlierAttempt,
@@ -24,6 +25,7 @@ from campaigns.models import (
 )
 from chatapp.models import Line
 
+ACTIONS = Action._meta.db_table
 CAMPAIGNS = Campaign._meta.db_table
 MESSAGES = Message._meta.db_table
 CLOCKS = LineClock._meta.db_table

@@ -11,7 +11,7 @@ from campaigns.calendar_words import REASONS, cell, sentence
 from campaigns.hindrances import Kind
 from campaigns.line_calendar import (
     LineCalendar,
-    find_collisions,
+    place,
     place_draft,
     read_calendar,
 )
@@ -179,7 +179,7 @@ async def test_a_draft_finds_room_behind_what_runs_and_says_what_it_delays(
     later = await in_orm(lists.draft, line, 10, start=100)
     await in_orm(schedule, later, clock.now + timedelta(minutes=40))
     draft = await in_orm(lists.draft, line, 120, start=200)
-    found = await in_orm(find_collisions, draft, clock.now)
+    found = (await in_orm(place, draft, clock.now)).collisions
     assert [(c.campaign, c.is_before) for c in found] == [(first, True), (later, False)]
     assert found[0].ends_at - clock.now == timedelta(seconds=59 * 27.5)
     assert timedelta(minutes=35) < found[1].later < timedelta(minutes=50)
@@ -198,7 +198,7 @@ async def test_what_starts_after_a_draft_has_ended_is_no_collision(
     later = await in_orm(lists.draft, line, 10)
     await in_orm(schedule, later, clock.now + timedelta(hours=5))
     draft = await in_orm(lists.draft, line, 20, start=200)
-    assert await in_orm(find_collisions, draft, clock.now) == []
+    assert (await in_orm(place, draft, clock.now)).collisions == []
 
 
 async def test_the_pages_show_the_days_and_refuse_what_is_no_date(site: Site) -> None:

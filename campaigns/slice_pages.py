@@ -1,0 +1,113 @@
+"""What became of a trial slice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asgi_app.database import orm_now
+from campaigns.forecast import Forecast
+from campaigns.forecast_selectors import read_forecast
+from campaigns.intervals import Interval, wilson_with_open
+from campaigns.models import Campaign, Message, SliceMember
+from campaigns.states import CampaignStatus, MessageStatus
+
+_UNDECIDED = frozenset(
+    {
+        MessageStatus.WAITING,
+        MessageStatus.CLAIMED,
+        MessageStatus.UNSURE,
+        MessageStatus.ASSUMED_SENT,
+        MessageStatus.ACCEPTED,
+        MessageStatus.SENT,
+    }
+)
+_NEVER_LEFT = frozenset({MessageStatus.CANCELLED, MessageStatus.EXPIRED})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many of a slice have come so far, how many may still, and what that tells."""
+
+    reached: int
+    open_ones: int
+    count: int
+
+    @property
+    def at_most(self) -> int:
+        return self.reached + self.open_ones
+
+    @property
+    def interval(self) -> Interval:
+        return wilson_with_open(self.reached, self.count, self.open_ones)
+
+    @property
+    def least_percent(self) -> int:
+        return round(self.interval.least * 100)
+
+    @property
+    def most_percent(self) -> int:
+        return round(self.interval.most * 100)
+
+
+@dataclass(frozen=True)
+class SlicePage:
+    """A slice with its members; those that never left tell nothing and are left out."""
+
+    campaign: Campaign
+    now: datetime
+    members: Sequence[Message]
+    counts: Mapping[str, int]
+    delivered: Outcome
+    read: Outcome
+    forecast: Forecast | None
+
+    @property
+    def still_to_leave(self) -> int:
+        return sum(
+            self.counts.get(s, 0)
+            for s in (MessageStatus.WAITING, MessageStatus.CLAIMED)
+        )
+
+    @property
+    def others(self) -> int:
+        """How many wait for the click."""
+        return self.campaign.waiting - self.counts.get(MessageStatus.WAITING, 0)
+
+    @property
+    def may_continue(self) -> bool:
+        lasting = {CampaignStatus.RUNNING, CampaignStatus.PAUSED}
+        return self.campaign.slice_is_open and self.campaign.status in lasting
+
+    @property
+    def has_news_to_come(self) -> bool:
+        return self.may_continue and bool(self.delivered.open_ones)
+
+
+def read_slice(*, campaign_id: int) -> SlicePage:
+    """The slice of a campaign; raises Campaign.DoesNotExist where it has none."""
+    campaign = Campaign.objects.select_related("line").get(pk=campaign_id)
+    chosen = SliceMember.objects.filter(campaign=campaign).select_related("message")
+    members = [member.message for member in chosen.order_by("message_id")]
+    if not members:
+        raise Campaign.DoesNotExist
+    now = orm_now()
+    counts = Counter(message.status for message in members)
+    told = len(members) - sum(counts[status] for status in _NEVER_LEFT)
+    undecided = sum(counts[status] for status in _UNDECIDED)
+    arrived = counts[MessageStatus.DELIVERED] + counts[MessageStatus.READ]
+    return SlicePage(
+        campaign=campaign,
+        now=now,
+        members=members,
+        counts=counts,
+        delivered=Outcome(arrived, undecided, told),
+        read=Outcome(
+            counts[MessageStatus.READ],
+            undecided + counts[MessageStatus.DELIVERED],
+            told,
+        ),
+        forecast=read_forecast(campaign, now),
+    )

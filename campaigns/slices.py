@@ -1,0 +1,41 @@
+"""Draws a trial slice: who, chosen at random, gets a text before all others."""
+
+from __future__ import annotations
+
+import random
+
+from django.db.models import Max, Min
+
+from campaigns.models import Campaign, Message, SliceMember
+from campaigns.states import MessageStatus
+
+_DRAWN_AT_ONCE = 500
+_ROUNDS = 40
+
+
+def choose_slice(campaign: Campaign, size: int) -> None:
+    """Draws a draft's slice anew; hold its row, in a transaction.
+
+    Every waiting message is as likely: keys are drawn from the range of the campaign's
+    own, and those that are not of it are thrown away. Where too many are, because
+    several lists came in at once, the keys themselves are read.
+    """
+    SliceMember.objects.filter(campaign=campaign).delete()
+    waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
+    ends = waiting.aggregate(first=Min("pk"), last=Max("pk"))
+    chosen: dict[int, None] = {}
+    source = random.SystemRandom()
+    for _ in range(_ROUNDS):
+        drawn = [
+            source.randint(ends["first"], ends["last"]) for _ in range(_DRAWN_AT_ONCE)
+        ]
+        there = set(waiting.filter(pk__in=drawn).values_list("pk", flat=True))
+        chosen |= dict.fromkeys(pk for pk in drawn if pk in there)
+        if len(chosen) >= size:
+            break
+    else:
+        keys = list(waiting.values_list("pk", flat=True))
+        chosen = dict.fromkeys(source.sample(keys, size))
+    SliceMember.objects.bulk_create(
+        SliceMember(campaign=campaign, message_id=pk) for pk in list(chosen)[:size]
+    )
