@@ -102,7 +102,7 @@ def read_slice(*, campaign_id: int) -> SlicePage:
         campaign=campaign,
         now=now,
         members=members,
-        counts=counts,
+        counts=dict(counts),
         delivered=Outcome(arrived, undecided, told),
         read=Outcome(
             counts[MessageStatus.READ],

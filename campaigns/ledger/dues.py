@@ -285,7 +285,7 @@ def _elapsed_ms(state: LineState) -> int:
     head = head_of(state)
     if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
         return 0
-    return int((state.now - head.delays_from) / timedelta(milliseconds=1))
+    return (state.now - head.delays_from) // timedelta(milliseconds=1)
 
 
 def head_of(state: LineState) -> Head:

@@ -240,11 +240,10 @@ async def test_a_slice_leaves_first_and_the_others_wait(
     assert await said(campaign) == (
         "No worker has been seen yet. Please check that one is running."
     )
-    again_at = await desk.serve()
-    assert again_at is not None
-    clock.now = again_at
-    await desk.serve()
-    assert (await fresh(campaign)).accepted > 5
+    if pacing == ONE:  # with a clock that stands still the other would wait for it
+        await desk.let_pauses_pass()
+        await desk.serve()
+        assert (await fresh(campaign)).accepted == 6
 
 
 async def test_a_claim_that_was_looked_for_before_the_slice_ended_is_lost(
