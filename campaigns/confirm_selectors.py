@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from asgi_app.database import orm_now
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import pace_now, read_forecast
@@ -181,12 +183,14 @@ def read_trial_page(*, campaign_id: int, operator: str) -> TrialPage:
         preview=preview(campaign.text, first_recipients(campaign, 1)),
         forecast=read_forecast(trial, orm_now()),
         ahead=campaigns_ahead(trial),
-        phone=_last_trial_phone(operator),
+        phone=last_trial_phone(operator),
     )
 
 
-def _last_trial_phone(operator: str) -> str:
-    trials = Campaign.objects.filter(trial_of__isnull=False, created_by=operator)
+def last_trial_phone(operator: str) -> str:
+    """The phone to which an operator sent his last test; empty without one."""
+    own = Q(trial_of__isnull=False) | Q(is_line_test=True)
+    trials = Campaign.objects.filter(own, created_by=operator)
     newest = trials.order_by("-id").values_list("pk", flat=True).first()
     phones = Message.objects.filter(campaign=newest).values_list("phone", flat=True)
     return phones.first() or "" if newest else ""

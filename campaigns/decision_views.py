@@ -175,7 +175,15 @@ async def release(request: HttpRequest, line_id: int) -> HttpResponse:
         await in_orm(Line.objects.get, pk=line_id)
     except Line.DoesNotExist as error:
         raise Http404 from error
-    await in_orm(decisions.release_line, line_id=line_id, operator=operator_of(request))
+    try:
+        await in_orm(
+            decisions.release_line,
+            line_id=line_id,
+            operator=operator_of(request),
+            is_sure=request.POST.get("sure") == "yes",
+        )
+    except decisions.NeedsTest:
+        return redirect("campaigns:line-test", line_id)
     resources = views.resources_of(request)
     await resources.troubles.look()
     await _ring(request, line_id)

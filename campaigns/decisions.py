@@ -14,6 +14,7 @@ from django.db.models.functions import Greatest
 
 from asgi_app.database import orm_now
 from campaigns.history import EventKind
+from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.models import (
     Campaign,
     EarlierAttempt,
@@ -25,6 +26,10 @@ from campaigns.services import NotPossibleNow, note, refuse_what_is_over, wind_c
 from campaigns.states import CampaignStatus, MessageStatus
 
 CHUNK = 500
+
+
+class NeedsTest(Exception):
+    """Deliveries have collapsed: first it should be tried on one's own phone."""
 
 
 def assume_sent(
@@ -87,14 +92,20 @@ def count_failed(*, campaign_id: int, code: str) -> int:
     ).count()
 
 
-def release_line(*, line_id: int, operator: str) -> bool:
-    """Takes the brake off a line; False when it was off. Ring the line."""
+def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
+    """Takes the brake off a line; False when it was off. Ring the line.
+
+    Where deliveries have collapsed, only for whom `is_sure`; else NeedsTest.
+    """
     with transaction.atomic():
         # Campaigns before the clock, as everybody takes them.
         running = Campaign.objects.filter(
             line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
         )
         locked = list(running.order_by("pk").select_for_update())
+        clock = LineClock.objects.filter(line=line_id).first()
+        if clock and clock.stopped_code == DELIVERY_COLLAPSED and not is_sure:
+            raise NeedsTest
         now = orm_now()
         # The pause that was drawn still counts.
         next_at = Greatest("next_at", Value(now, output_field=DateTimeField()))
@@ -107,6 +118,7 @@ def release_line(*, line_id: int, operator: str) -> bool:
             refusals=0,
             refusal_code="",
             unsures=0,
+            judged_from=now,
             next_at=next_at,
             turn=F("turn") + 1,
         )

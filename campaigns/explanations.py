@@ -57,6 +57,10 @@ KNOWN: Mapping[str, StrOrPromise] = {
         "ChatApp refused ten messages in a row for the same reason. Please see to it, "
         "then let the line go on."
     ),
+    "delivery_collapsed": lazy(
+        "ChatApp takes the messages, but hardly any of them is delivered: WhatsApp may "
+        "have restricted the line. Try it on your own phone before it goes on."
+    ),
     "line_over": lazy("Its licence is over."),
     "line_inactive": lazy("It is switched off at ChatApp."),
     "line_not_listed": lazy("ChatApp no longer lists it."),

@@ -118,7 +118,7 @@ class LinePlan:
             Pacing(campaign.pacing),
             zones=count_zones(campaign, self.state.rules),
             not_before=None if campaign.started_at else campaign.start_at,
-            is_trial=campaign.trial_of_id is not None,
+            is_trial=campaign.is_trial,
         )
         is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
         if work.pacing == Pacing.ONE_AFTER_ANOTHER or is_drawn_anew:

@@ -214,7 +214,7 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
         )
     if why := why_unusable(line, now):
         return Hindrance(Kind.LINE_UNUSABLE, code=f"line_{why}", line=line)
-    if clock and clock.stopped_at:
+    if clock and clock.stopped_at and not campaign.is_line_test:
         return Hindrance(
             Kind.LINE_STOPPED,
             code=clock.stopped_code,
@@ -226,7 +226,7 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
     if before:
         until = _free_at(before, clock, around)
         return Hindrance(Kind.LINE_BUSY, ahead=before[0], until=until)
-    if campaign.trial_of_id is None and (resting := verdict_of(line.pk, around)):
+    if not campaign.is_trial and (resting := verdict_of(line.pk, around)):
         return Hindrance(Kind(resting.why or ""), until=resting.until, line=line)
     if clock and clock.held_code and not campaign.claimed:
         return Hindrance(

@@ -190,8 +190,10 @@ async def sweep(ctx: Ctx) -> None:
 
 @_waits_for_the_database
 async def settle(ctx: Ctx) -> None:
-    """Looks for unsure messages, lets stopped lines go on, and tidies the shelf."""
+    """Doubts lines, looks for unsure messages, and tidies the shelf."""
     resources: WorkerResources = ctx["resources"]
+    for line_id in await resources.ledger.doubt_lines():
+        logger.warning("line %s was stopped: hardly anything is delivered", line_id)
     found = await resources.settling.look()
     if found:
         logger.info("%d unsure messages were found in their chats", found)

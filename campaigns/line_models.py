@@ -1,4 +1,4 @@
-"""Rows that protect a line: its rules, what it rested for, who writes to it."""
+"""Rows of a line: its clock, its rules, what it rested for, who writes to it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,53 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from chatapp.models import Line
+
+
+class LineClock(models.Model):
+    """When a line may send next.
+
+    `turn` grows with each move, so that of two jobs that saw the same turn one wins.
+    """
+
+    line = models.OneToOneField(
+        Line, on_delete=models.CASCADE, primary_key=True, related_name="clock"
+    )
+    next_at = models.DateTimeField()
+    turn = models.PositiveBigIntegerField(default=0)
+    # Tries in a row that did not leave, and why the last of them did not.
+    setbacks = models.PositiveIntegerField(default=0)
+    held_code = models.CharField(max_length=100, blank=True)
+    held_reason = models.TextField(blank=True)
+    held_at = models.DateTimeField(null=True)
+    held_since = models.DateTimeField(null=True)
+    # The pause that was drawn before `next_at`, in milliseconds.
+    pause_ms = models.PositiveIntegerField(null=True)
+    # The brake: outcomes of one kind in a row, and why the line stands still.
+    refusals = models.PositiveIntegerField(default=0)
+    refusal_code = models.CharField(max_length=100, blank=True)
+    unsures = models.PositiveIntegerField(default=0)
+    stopped_code = models.CharField(max_length=100, blank=True)
+    stopped_reason = models.TextField(blank=True)
+    stopped_at = models.DateTimeField(null=True)
+    # Stops without an accepted message in between; the next probe waits longer.
+    stops = models.PositiveIntegerField(default=0)
+    # The delivery brake looks only at what was sent since somebody let the line go on.
+    judged_from = models.DateTimeField(null=True)
+    # What was claimed in the hour and on the day that begin then, by the clock of the
+    # settings' zone; and on how many days, this one included, the warm-up has sent.
+    hour_at = models.DateTimeField(null=True)
+    hour_count = models.PositiveIntegerField(default=0)
+    day_at = models.DateTimeField(null=True)
+    day_count = models.PositiveIntegerField(default=0)
+    warm_days = models.PositiveIntegerField(default=0)
+    # Whether `next_at` is when its rules let it go on, and no pause.
+    is_resting = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("clock of a line")
+
+    def __str__(self) -> str:
+        return f"{self.line_id}: {self.next_at}"
 
 
 class LineRules(models.Model):

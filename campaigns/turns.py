@@ -15,13 +15,14 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 def turn_of(
     campaign: Campaign, *, if_started_at: datetime = _LAST
-) -> tuple[bool, datetime, int]:
+) -> tuple[bool, bool, datetime, int]:
     """Sorts campaigns as their line serves them, trials before all others.
 
     What is to start by itself stands where it will; any other draft as if it were
     started at that moment.
     """
     return (
+        not campaign.is_line_test,
         campaign.trial_of_id is None,
         campaign.started_at or campaign.start_at or if_started_at,
         campaign.pk or 0,

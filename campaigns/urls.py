@@ -12,6 +12,7 @@ from campaigns import (
     decision_views,
     desk_views,
     export_views,
+    line_test_views,
     new_views,
     path_converters,
     proof_views,
@@ -78,6 +79,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/search/", desk_views.search, name="search"),
     path("lines/", desk_views.lines, name="lines"),
     path("lines/<int:line_id>/", desk_views.line, name="line"),
+    path("lines/<int:line_id>/test/", line_test_views.line_test, name="line-test"),
     path("lines/<int:line_id>/rules/", rules_views.rules, name="rules"),
     path("lines/<int:line_id>/calendar/", calendar_views.calendar, name="calendar"),
     path(

@@ -12,6 +12,7 @@ import uuid
 from asgi_app.database import Door
 from campaigns.ledger.brake import Brake
 from campaigns.ledger.claims import CLAIM_S, Claims
+from campaigns.ledger.deliveries import Deliveries
 from campaigns.ledger.dues import Dues
 from campaigns.ledger.looks import Looks
 from campaigns.ledger.moments import Moments
@@ -21,7 +22,7 @@ from campaigns.ledger.shelf import Shelf
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Dues, Claims, Records, Shelf, Looks, Brake, Moments):
+class Ledger(Dues, Claims, Records, Shelf, Looks, Brake, Moments, Deliveries):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
@@ -32,3 +33,4 @@ class Ledger(Dues, Claims, Records, Shelf, Looks, Brake, Moments):
         Looks.__init__(self, door)
         Brake.__init__(self, door)
         Moments.__init__(self, door)
+        Deliveries.__init__(self, door)

@@ -14,6 +14,7 @@ from campaigns.states import MessageStatus
 
 UNSURE_IN_A_ROW = "unsure_in_a_row"
 REFUSED_IN_A_ROW = "refused_in_a_row"
+DELIVERY_COLLAPSED = "delivery_collapsed"
 MOST_REFUSALS = 10
 MOST_UNSURE = 3
 # Refusals that speak of the person, never of the line.

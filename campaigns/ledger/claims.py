@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_app.database import Door, Tx
 from campaigns.history import EventKind
+from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.ledger.dues import head_of
 from campaigns.ledger.entries import (
     Claim,
@@ -86,7 +87,8 @@ class Claims:
                 f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, is_resting = %s,"
                 f" hour_at = %s, hour_count = %s, day_at = %s, day_count = %s,"
                 f" warm_days = %s"
-                f" WHERE line_id = %s AND turn = %s AND stopped_at IS NULL",
+                f" WHERE line_id = %s AND turn = %s AND (stopped_at IS NULL"
+                f" OR (stopped_code = %s AND %s))",
                 (
                     deadline,
                     False,
@@ -97,6 +99,8 @@ class Claims:
                     tally.warm_days,
                     state.line_id,
                     state.turn,
+                    DELIVERY_COLLAPSED,
+                    head.is_line_test,
                 ),
             )
             if not moved:

@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from django.conf import settings
 
 from asgi_app.database import Door, Row, as_time
 from campaigns.history import EventKind, join_tracking
+from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import Claimed, Due, Head, LineState
+from campaigns.ledger.rule_rows import read_rules, read_tally
 from campaigns.ledger.statements import (
     CAMPAIGNS,
     CLOCKS,
@@ -31,14 +30,14 @@ from campaigns.ledger.statements import (
     read_text,
     read_time,
 )
-from campaigns.rules import HOUSE, Rules, Tally, read_hours
+from campaigns.rules import HOUSE
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from chatapp.models import Line, why_unusable
 
 ON_STOP_LIST = "stop_list"
 # A line serves campaigns in the order of their start; a trial, one message to the
-# operator's own phone, does not wait for hours behind them.
-TURN = "c.trial_of_id IS NULL, c.started_at, c.id"
+# operator's own phone, does not wait for hours behind them, a test of the line less so.
+TURN = "c.is_line_test DESC, c.trial_of_id IS NULL, c.started_at, c.id"
 _OF_CAMPAIGN = "m.campaign_id = %s AND m.status = %s"
 _MEMBERS = f"{SLICES} x JOIN {MESSAGES} m ON m.id = x.message_id"
 # Of which campaigns something may leave; `_runnable` gives the parameters.
@@ -64,12 +63,13 @@ class Dues:
         rows = await self._door.fetch(
             f"SELECT l.licence_id, l.messenger, l.paid_until, l.active, l.is_listed,"
             f" k.next_at, k.turn, k.setbacks, k.held_since, k.pause_ms,"
-            f" k.stopped_at,"
+            f" k.stopped_at, k.stopped_code,"
             f" k.hour_at, k.hour_count, k.day_at, k.day_count, k.warm_days,"
             f" r.line_id, r.windows, r.days_off, r.in_recipients_zone, r.hour_cap,"
             f" r.day_cap, r.warm_up,"
             f" c.id, c.text, c.pacing, c.delays_from, c.draw_anew, c.served_at,"
-            f" c.woken_at, c.trial_of_id, c.slice_is_open"
+            f" c.woken_at, c.trial_of_id, c.slice_is_open,"
+            f" c.is_line_test"
             f" FROM {CLOCKS} k JOIN {LINES} l ON l.id = k.line_id"
             f" LEFT JOIN {RULES} r ON r.line_id = k.line_id"
             f" LEFT JOIN {CAMPAIGNS} c ON c.line_id = k.line_id"
@@ -80,8 +80,12 @@ class Dues:
         if not rows:
             return None
         licence_id, messenger, paid_until, active, is_listed = rows[0][:5]
-        next_at, turn, setbacks, held_since, pause_ms, stopped_at = rows[0][5:11]
-        tally, rules, campaign = rows[0][11:16], rows[0][16:23], rows[0][23:]
+        next_at, turn, setbacks, held_since, pause_ms = rows[0][5:10]
+        stopped_at, stopped_code = rows[0][10:12]
+        tally, rules, campaign = rows[0][12:17], rows[0][17:24], rows[0][24:]
+        head = _read_head(campaign)
+        # What the delivery brake has stopped may be tested.
+        may_test = stopped_code == DELIVERY_COLLAPSED and head and head.is_line_test
         line = Line(
             paid_until=as_time(paid_until),
             active=None if active is None else bool(active),
@@ -97,11 +101,11 @@ class Dues:
             setbacks=setbacks,
             held_since=as_time(held_since),
             pause_ms=pause_ms,
-            is_stopped=stopped_at is not None,
+            is_stopped=stopped_at is not None and not may_test,
             unusable=why_unusable(line, now) or "",
-            rules=_read_rules(*rules),
-            tally=_read_tally(*tally),
-            head=_read_head(campaign),
+            rules=read_rules(*rules),
+            tally=read_tally(*tally),
+            head=head,
         )
 
     async def find_due(
@@ -186,10 +190,15 @@ class Dues:
         now = await self._door.now()
         rows = await self._door.fetch(
             f"SELECT k.line_id, k.next_at FROM {CLOCKS} k WHERE k.next_at <= %s"
-            f" AND k.stopped_at IS NULL"
             f" AND EXISTS (SELECT 1 FROM {CAMPAIGNS} c WHERE c.line_id = k.line_id"
-            f" AND {_RUNNABLE})",
-            (now - timedelta(seconds=by_s), *_runnable(now)),
+            f" AND {_RUNNABLE} AND (k.stopped_at IS NULL"
+            f" OR (k.stopped_code = %s AND c.is_line_test = %s)))",
+            (
+                now - timedelta(seconds=by_s),
+                *_runnable(now),
+                DELIVERY_COLLAPSED,
+                True,
+            ),
         )
         return [Due(line_id, read_time(next_at)) for line_id, next_at in rows]
 
@@ -236,7 +245,7 @@ def _waiting(head: Head) -> str:
 
 def _read_head(campaign: Sequence[Any]) -> Head | None:
     pk, text, pacing, delays_from, draw_anew, served_at, *more = campaign
-    woken_at, trial_of, slice_is_open = more
+    woken_at, trial_of, slice_is_open, is_line_test = more
     if pk is None:
         return None
     return Head(
@@ -247,36 +256,9 @@ def _read_head(campaign: Sequence[Any]) -> Head | None:
         draw_anew=bool(draw_anew),
         served_at=as_time(served_at),
         woken_at=as_time(woken_at),
-        is_trial=trial_of is not None,
+        is_trial=trial_of is not None or bool(is_line_test),
+        is_line_test=bool(is_line_test),
         slice_is_open=bool(slice_is_open),
-    )
-
-
-def _read_tally(
-    hour_at: Any, hour_count: int, day_at: Any, day_count: int, warm_days: int
-) -> Tally:
-    return Tally(as_time(hour_at), hour_count, as_time(day_at), day_count, warm_days)
-
-
-def _read_rules(
-    line_id: int | None,
-    windows: str | None,
-    days_off: str,
-    in_recipients_zone: Any,
-    hour_cap: int | None,
-    day_cap: int | None,
-    warm_up: str,
-) -> Rules:
-    house = ZoneInfo(settings.TIME_ZONE)
-    if line_id is None:
-        return Rules(house)
-    return Rules(
-        zone=house,
-        hours=read_hours(json.loads(windows or "null"), json.loads(days_off)),
-        in_recipients_zone=bool(in_recipients_zone),
-        hour_cap=hour_cap,
-        day_cap=day_cap,
-        warm_up=tuple(json.loads(warm_up)),
     )
 
 

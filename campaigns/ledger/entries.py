@@ -27,6 +27,8 @@ class Head:
     woken_at: datetime | None
     # One message to the operator's own phone: hours and caps are not for it.
     is_trial: bool
+    # It may leave through a line that the delivery brake has stopped.
+    is_line_test: bool
     # Only the members of its trial slice may leave.
     slice_is_open: bool
 

@@ -121,6 +121,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="lineclock",
+            name="judged_from",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="lineclock",
             name="warm_days",
             field=models.PositiveIntegerField(default=0),
         ),

@@ -10,13 +10,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from asgi_app import moments
-from campaigns import assets, charts, explanations, rules_words, wording
+from campaigns import (
+    assets,
+    charts,
+    collapse_words,
+    explanations,
+    rules_words,
+    wording,
+)
+from campaigns.collapse import Evidence
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
 from campaigns.rules import Rules, Tally
-from chatapp import words
 
 register = template.Library()
 
@@ -102,6 +109,12 @@ def clock_time(at: datetime) -> SafeString:
 
 
 @register.filter
+def evidence(found: Evidence) -> str:
+    """Of how many messages how few were delivered."""
+    return collapse_words.said(found)
+
+
+@register.filter
 def hours(rules: Rules) -> str:
     return rules_words.hours(rules)
 
@@ -167,7 +180,7 @@ def explain(code: str) -> str:
 @register.filter
 def told(reason: str) -> str:
     """The text that came with a code."""
-    return words.translated(reason)
+    return collapse_words.told(reason)
 
 
 def _time(at: datetime, said: str) -> SafeString:

@@ -1,0 +1,26 @@
+"""What stopped a line whose deliveries have collapsed, in words."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from campaigns.collapse import OLD_ENOUGH, Evidence
+from campaigns.wording import time_span
+from chatapp import words
+
+
+def told(reason: str) -> str:
+    """The text that came with a code; evidence becomes a sentence."""
+    evidence = Evidence.read(reason)
+    return said(evidence) if evidence else words.translated(reason)
+
+
+def said(evidence: Evidence) -> str:
+    """ "Of the last 20 older than 15 min, 3 were delivered; before: 18." """
+    found = _("Of the last {count} older than {age}, {n} were delivered").format(
+        count=evidence.count, age=time_span(OLD_ENOUGH), n=evidence.delivered
+    )
+    if not evidence.count_before:
+        return f"{found}."
+    before = _("before: {n}").format(n=evidence.before)
+    return f"{found}; {before}."
