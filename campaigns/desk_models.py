@@ -34,8 +34,8 @@ class StopEntry(models.Model):
 class MinuteCount(models.Model):
     """How many messages of a campaign took a step in a minute.
 
-    `kind` is *sent* (ChatApp took it), *delivered* or *failed*. Written in the
-    transaction that changes the rows.
+    `kind` is *sent* (ChatApp took it), *delivered* or *failed*; *heard* counts the
+    statuses that came. Written in the transaction that changes the rows.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -17,6 +17,8 @@ from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, LineClock
 from campaigns.next_up import Due, next_on_line
 from campaigns.rules import Rules, Tally
+from campaigns.silence import Silence
+from campaigns.silence_selectors import read_silence
 from campaigns.states import CampaignStatus
 from chatapp.models import Line, Unusable, why_unusable
 
@@ -48,6 +50,7 @@ class LinePage:
     paused: Sequence[Campaign]
     last: Sequence[Campaign]
     activity: Activity
+    silence: Silence | None
     next: Sequence[Due]
 
     @property
@@ -128,6 +131,7 @@ def read_line(*, line_id: int) -> LinePage:
         paused=list(paused.order_by("-id")[:PAUSED_SHOWN]),
         last=list(ended.order_by("-id")[:LAST_SHOWN]),
         activity=line_activity(line_id, around.now),
+        silence=read_silence(around.now, line_id=line_id),
         next=next_on_line(line_id, around, hindrance, most=NEXT_SHOWN),
     )
 

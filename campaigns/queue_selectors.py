@@ -19,6 +19,8 @@ from campaigns.models import (
     ShelvedStatus,
     WorkerBeat,
 )
+from campaigns.silence import Silence
+from campaigns.silence_selectors import read_silence
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
 
@@ -95,6 +97,7 @@ class DatabaseFacts:
     failure_count: int
     last_run_at: Mapping[str, datetime]
     lines: Mapping[int, Line]
+    silence: Silence | None
 
     @property
     def late(self) -> timedelta:
@@ -119,6 +122,7 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     claims, overdue = _claims(now)
     return DatabaseFacts(
         now=now,
+        silence=read_silence(now),
         alive=alive,
         workers=[_worker(beat, now) for beat in beats],
         waiting_lines=[

@@ -31,6 +31,8 @@ from campaigns.selectors import (
     has_news_to_come,
     read_campaign,
 )
+from campaigns.silence import Silence
+from campaigns.silence_selectors import read_silence
 from campaigns.states import CampaignStatus, MessageStatus
 
 # Without a status for so long the page stops reloading.
@@ -97,6 +99,7 @@ class ResultsPage:
     last_status_at: datetime | None
     shelved: Shelved | None
     forecast: Forecast | None
+    silence: Silence | None
 
     @property
     def glance(self) -> Glance:
@@ -162,6 +165,7 @@ def read_results(*, campaign_id: int, wanted: Wanted) -> ResultsPage:
         unsure=_first(messages, MessageStatus.UNSURE, campaign.unsure),
         shelved=_shelved_for(campaign),
         forecast=read_forecast(campaign, around.now),
+        silence=read_silence(around.now, line_id=campaign.line_id),
         last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
             last=Max("last_at")
         )["last"],

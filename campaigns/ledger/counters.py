@@ -20,6 +20,10 @@ class Deltas:
         self._gains: dict[int, Counter[str]] = {}
         self._steps: dict[int, Counter[str]] = {}
 
+    def hear(self, campaign_id: int) -> None:
+        """Notes that a status came that was not known."""
+        self._steps.setdefault(campaign_id, Counter())["heard"] += 1
+
     def move(self, campaign_id: int, was: MessageStatus, now: MessageStatus) -> None:
         """Notes that a message went from one status to another."""
         if was == now:

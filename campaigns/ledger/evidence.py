@@ -139,6 +139,8 @@ async def apply_evidence(
         was = row.status
         changes.setdefault(row.pk, {}).update(_raise(row, piece))
         deltas.move(row.campaign_id, was, row.status)
+        if piece.kind in MOMENTS:
+            deltas.hear(row.campaign_id)
         if piece.attempt < row.attempt and piece.message_id:
             ids_of_earlier[piece.pk, piece.attempt] = piece.message_id
     await update_each(tx, MESSAGES, {pk: c for pk, c in changes.items() if c})

@@ -16,6 +16,7 @@ from campaigns import (
     collapse_words,
     explanations,
     rules_words,
+    silence_words,
     wording,
 )
 from campaigns.collapse import Evidence
@@ -24,6 +25,7 @@ from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
 from campaigns.rules import Rules, Tally
+from campaigns.silence import Silence
 
 register = template.Library()
 
@@ -109,6 +111,17 @@ def clock_time(at: datetime) -> SafeString:
 
 
 @register.filter
+def silence(found: Silence) -> str:
+    """When the last status came, and how often one is expected."""
+    return silence_words.sentence(found)
+
+
+@register.filter
+def cause(found: Silence) -> str:
+    return silence_words.cause(found)
+
+
+@register.filter
 def evidence(found: Evidence) -> str:
     """Of how many messages how few were delivered."""
     return collapse_words.said(found)
@@ -139,12 +152,6 @@ def tallied(rules: Rules, tally: Tally, now: datetime) -> list[str]:
 def warming(rules: Rules, tally: Tally, now: datetime) -> str:
     """The step of a line's warm-up, and why."""
     return rules_words.warming(rules, tally, now)
-
-
-@register.filter
-def span(length: timedelta) -> str:
-    """How long something takes or took: "6 h 20 min"."""
-    return wording.time_span(length)
 
 
 @register.filter

@@ -32,11 +32,11 @@ async def test_each_step_is_counted_once_in_its_minute(
     ledger: Ledger, line: Line
 ) -> None:
     _, claimed = await with_outcomes(ledger, line, ACCEPTED, ACCEPTED, UNSURE, FAILED)
-    assert await by_kind() == {"sent": 2, "failed": 1}
+    assert await by_kind() == {"sent": 2, "failed": 1, "heard": 1}
     first, second, unsure, _ = claimed
     await tell(ledger, told(first, "read"), told(unsure, "delivered"))
     await tell(ledger, told(first, "delivered"), told(second, "failed"))
-    assert await by_kind() == {"sent": 3, "delivered": 2, "failed": 2}
+    assert await by_kind() == {"sent": 3, "delivered": 2, "failed": 2, "heard": 4}
     minutes = await in_orm(
         lambda: list(MinuteCount.objects.values_list("minute", flat=True))
     )
@@ -49,7 +49,7 @@ async def test_a_retry_is_a_send_of_its_own(ledger: Ledger, line: Line) -> None:
     await in_orm(retry_failed, campaign_id=campaign.pk, operator="anna")
     (again,) = await claim(ledger, line)
     await ledger.record(await accepted(ledger, again))
-    assert await by_kind() == {"sent": 2, "failed": 1}
+    assert await by_kind() == {"sent": 2, "failed": 1, "heard": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Whether statuses come as they should: the silence clock of the callbacks.
+
+Pure. It tells a callback that is broken from people who do not read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# As long as little is known: a message is sent, delivered and read.
+USUAL_PER_MESSAGE = 2.5
+# Fewer messages tell nothing of what is usual.
+ENOUGH = 20
+# What was sent in this time says how many statuses are to come now.
+PACE_OVER = timedelta(minutes=30)
+# How many expected intervals of silence are remarkable, and how long at least.
+AMBER, RED = 5, 15
+AMBER_LEAST, RED_LEAST = timedelta(minutes=3), timedelta(minutes=10)
+# Of what was delivered hours ago so few are read where nobody looks.
+READ_SHARE = 0.1
+
+
+class Tone(StrEnum):
+    CALM = "calm"
+    AMBER = "amber"
+    RED = "red"
+
+
+class Cause(StrEnum):
+    """What the silence most probably means."""
+
+    NONE = "none"
+    BROKEN = "broken"  # nothing comes at all
+    NOT_SUBSCRIBED = "not_subscribed"  # callbacks come, statuses do not
+    NOT_READ = "not_read"  # deliveries are told, people do not read
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known at `now`; counts are of the last day but for `sent_lately`.
+
+    `sent_lately` were taken in PACE_OVER, the first of them at `sent_since`;
+    `status_at` and `callback_at` are when a status, and any callback, came last.
+    """
+
+    now: datetime
+    sent_lately: int
+    sent_since: datetime | None
+    sent: int
+    heard: int
+    delivered: int
+    read: int
+    status_at: datetime | None
+    callback_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Silence:
+    """For how long no status came, and how often one is to be expected."""
+
+    tone: Tone
+    cause: Cause
+    lasts: timedelta
+    has_heard: bool
+    every: timedelta
+
+
+def look(facts: Facts) -> Silence | None:
+    """None while no statuses are to be expected."""
+    if not facts.sent_lately or facts.sent_since is None:
+        return None
+    per_message = USUAL_PER_MESSAGE
+    if facts.sent >= ENOUGH and facts.heard:
+        per_message = max(facts.heard / facts.sent, 0.5)
+    every = PACE_OVER / (facts.sent_lately * per_message)
+    heard_at = facts.status_at
+    quiet_since = max(filter(None, [heard_at, facts.sent_since]))
+    lasts = max(facts.now - quiet_since, timedelta())
+    tone = Tone.CALM
+    if lasts > max(AMBER * every, AMBER_LEAST):
+        tone = Tone.AMBER
+    if lasts > max(RED * every, RED_LEAST):
+        tone = Tone.RED
+    return Silence(tone, _cause(facts, tone), lasts, heard_at is not None, every)
+
+
+def _cause(facts: Facts, tone: Tone) -> Cause:
+    if tone == Tone.CALM:
+        arrived = facts.delivered + facts.read
+        nobody_reads = arrived >= ENOUGH and facts.read < READ_SHARE * arrived
+        return Cause.NOT_READ if nobody_reads else Cause.NONE
+    heard_at, any_at = facts.status_at, facts.callback_at
+    if any_at is not None and (heard_at is None or any_at > heard_at):
+        assert facts.sent_since is not None
+        return Cause.NOT_SUBSCRIBED if any_at > facts.sent_since else Cause.BROKEN
+    return Cause.BROKEN

@@ -1,0 +1,54 @@
+"""Reads what the silence clock needs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Max, Min, Sum
+
+from campaigns.models import CallbackCount, Campaign, MinuteCount
+from campaigns.silence import PACE_OVER, Facts, Silence, look
+from campaigns.states import MessageStatus
+
+A_DAY = timedelta(days=1)
+
+
+def read_silence(now: datetime, *, line_id: int | None = None) -> Silence | None:
+    """The silence clock of a line, or of all of them.
+
+    By the index (campaign, kind, minute), of the campaigns served on the last day.
+    Callbacks are counted for all lines together.
+    """
+    campaigns = Campaign.objects.filter(served_at__gt=now - A_DAY)
+    if line_id is not None:
+        campaigns = campaigns.filter(line=line_id)
+    ids = list(campaigns.values_list("pk", flat=True))
+    if not ids:
+        return None
+    minutes = MinuteCount.objects.filter(campaign__in=ids)
+    lately = minutes.filter(kind="sent", minute__gt=now - PACE_OVER).aggregate(
+        sum=Sum("count"), first=Min("minute")
+    )
+    if not lately["sum"]:
+        return None
+    a_day = minutes.filter(minute__gt=now - A_DAY).order_by().values_list("kind")
+    counts = dict(a_day.annotate(sum=Sum("count")))
+    reached = Campaign.objects.filter(pk__in=ids).aggregate(
+        delivered=Sum(MessageStatus.DELIVERED), read=Sum(MessageStatus.READ)
+    )
+    callbacks = CallbackCount.objects.filter(last_at__gt=now - A_DAY)
+    return look(
+        Facts(
+            now=now,
+            sent_lately=lately["sum"],
+            sent_since=lately["first"],
+            sent=counts.get("sent", 0),
+            heard=counts.get("heard", 0),
+            delivered=reached["delivered"] or 0,
+            read=reached["read"] or 0,
+            status_at=callbacks.filter(kind="status").aggregate(at=Max("last_at"))[
+                "at"
+            ],
+            callback_at=callbacks.aggregate(at=Max("last_at"))["at"],
+        )
+    )
