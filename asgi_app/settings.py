@@ -92,6 +92,8 @@ if SEND_DELAY_MAX < SEND_DELAY_MIN:
 WARM_UP = [step for step in _read.parsed_items("WARM_UP", _values.whole) if step]
 if not (_read.text("WARM_UP") or CHATAPP_IS_SANDBOX):
     WARM_UP = [20, 50, 100, 200, 400, 800]
+# Who got a campaign within so many days is named before another; 0 never.
+COOLING_OFF_DAYS = int(_read.number("COOLING_OFF_DAYS", 7, least=0, most=365))
 PHONE_REGION = _read.parsed("PHONE_REGION", _values.phone_region, "RU")
 PHONE_CHECK = _read.flag("PHONE_CHECK", default=False)
 STOP_WORDS = _read.items("STOP_WORDS") or ["СТОП", "STOP", "отписка", "отписаться"]

@@ -9,6 +9,13 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from asgi_app.database import orm_now
+from campaigns.alikeness import MATTERS_FROM, Alikeness, measure
+from campaigns.audience import (
+    Lately,
+    NewStrangers,
+    count_new_strangers,
+    read_lately,
+)
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import pace_now, read_forecast
 from campaigns.haste import Haste, find_haste
@@ -91,6 +98,9 @@ class ConfirmPage:
     collisions: Sequence[Collision]
     left_over: int
     proposed: LastMoment | None
+    strangers: NewStrangers
+    lately: Sequence[Lately]
+    alikeness: Alikeness | None
     bounds: Bounds
     haste: Haste | None
     unusable: Unusable | None
@@ -142,6 +152,9 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
         collisions=placed.collisions,
         left_over=placed.left_over,
         proposed=propose_for(campaign, now),
+        strangers=count_new_strangers(campaign, now),
+        lately=read_lately(campaign, now),
+        alikeness=_alikeness(campaign.text, rows) if _may_matter(campaign) else None,
         bounds=bounds,
         haste=find_haste(
             messenger=campaign.line.messenger,
@@ -152,6 +165,20 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
         unusable=why_unusable(campaign.line, now),
         trials=_trials(campaign, now),
     )
+
+
+def _may_matter(campaign: Campaign) -> bool:
+    return campaign.waiting >= MATTERS_FROM
+
+
+def _alikeness(text: str, rows: Sequence[Message]) -> Alikeness | None:
+    """How alike the texts of these rows are; None where they cannot be made."""
+    try:
+        template = read_template(text)
+        texts = [template.render(row.fields or {}, seed=row.tracking) for row in rows]
+    except (BadText, MissingValue):
+        return None
+    return measure(texts)
 
 
 def preview(text: str, rows: Sequence[Message]) -> Preview:

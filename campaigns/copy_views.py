@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import copying, editing, removal, selectors, services, text_words, views
+from campaigns.alikeness import with_variants
 from campaigns.copying import Whom
 from campaigns.edit_forms import WHOM, CopyForm, DeleteForm, EditForm, copy_name
 from campaigns.models import Campaign
@@ -62,6 +63,10 @@ async def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form = EditForm(data, campaign=campaign, lines=lines, now=timezone.now())
     ctx: dict[str, Any] = {"campaign": campaign, "form": form}
+    if data is None and form.is_draft and "variants" in request.GET:
+        varied = with_variants(campaign.text)
+        form.initial["text"] = varied or campaign.text
+        ctx["varied"] = "found" if varied else "none"
     if data is None:
         return render(request, "campaigns/edit.html", ctx)
     if form.is_valid() and form.template and editing.needs_a_look(form.template):

@@ -19,7 +19,7 @@ from django.db.models import Max, Sum
 from asgi_app.database import DatabaseAway, Deadlocked
 from campaigns.history import EventKind, split_tracking
 from campaigns.ledger import Ledger
-from campaigns.ledger.entries import HeardStatus
+from campaigns.ledger.entries import HeardStatus, Wrote
 from campaigns.ledger.shelf import Heard
 from campaigns.models import CallbackCount
 from campaigns.spool import Spool
@@ -223,35 +223,50 @@ def _named(error: Exception) -> str:
 def heard(callback: Callback) -> Heard:
     """What a callback tells of messages, and how many events of each kind it had.
 
-    Of what people write nothing is kept, but that a stop word came from a phone.
+    Of what people write nothing is kept but when, and that it was a stop word.
     """
     statuses = [_status(event) for event in callback.statuses]
     counts: Counter[str] = Counter()
     stop_words: dict[str, str] = {}
+    wrote: list[Wrote] = []
     if callback.statuses:
         counts["status"] = len(callback.statuses)
     for message in callback.messages:
         counts["message_out" if message.side == "out" else "message_in"] += 1
         if message.side == "out" and OUR_TRACKING.fullmatch(message.tracking):
             statuses.append(_echo(message))
+        if _is_from_person(message):
+            wrote.append(_wrote(message))
         if word := _stop_word(message):
             stop_words[f"+{message.phone}"] = word
     for name, count in callback.ignored.items():
         counts[name if name in COUNTED else "other"] += count
     if callback.bad:
         counts["bad"] = callback.bad
-    return Heard(statuses, counts, stop_words)
+    return Heard(statuses, counts, stop_words, wrote)
+
+
+def _is_from_person(event: MessageEvent) -> bool:
+    """Whether somebody wrote it to us in a chat of two.
+
+    A chat that goes by an id instead of a phone cannot be told apart from others.
+    """
+    is_private = event.chat_type in {"", "private"}
+    is_incoming = event.side == "in" and not event.from_me
+    return is_incoming and is_private and bool(PHONE.fullmatch(event.phone))
 
 
 def _stop_word(event: MessageEvent) -> str | None:
-    """The stop word that a person wrote in a chat of two, and nothing besides."""
-    is_private = event.chat_type in {"", "private"}
-    if event.side != "in" or event.from_me or not is_private:
-        return None
-    # A chat that goes by an id instead of a phone cannot be told apart from others.
-    if not PHONE.fullmatch(event.phone):
+    """The stop word that a person wrote, and nothing besides."""
+    if not _is_from_person(event):
         return None
     return find_stop_word(event.text, settings.STOP_WORDS)
+
+
+def _wrote(event: MessageEvent) -> Wrote:
+    return Wrote(
+        event.licence_id, event.messenger, f"+{event.phone}", event.happened_at
+    )
 
 
 def _status(event: StatusEvent) -> HeardStatus:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from campaigns.activity import Activity, line_activity
+from campaigns.audience import Strangers, count_strangers
 from campaigns.hindrances import (
     Hindrance,
     Surroundings,
@@ -51,6 +52,7 @@ class LinePage:
     last: Sequence[Campaign]
     activity: Activity
     silence: Silence | None
+    strangers: Strangers
     next: Sequence[Due]
 
     @property
@@ -132,6 +134,7 @@ def read_line(*, line_id: int) -> LinePage:
         last=list(ended.order_by("-id")[:LAST_SHOWN]),
         activity=line_activity(line_id, around.now),
         silence=read_silence(around.now, line_id=line_id),
+        strangers=count_strangers(line_id, around.now),
         next=next_on_line(line_id, around, hindrance, most=NEXT_SHOWN),
     )
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     SERVICE = "service"
     DIGITS_LOST = "digits_lost"
     EMPTY = "empty"
+    GOT_LATELY = "got_lately"  # another campaign, within the cooling-off time
     ON_STOP_LIST = "on_stop_list"
     VALUE_MISSING = "value_missing"
     TEXT_TOO_LONG = "text_too_long"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from campaigns.recipients import PhoneList, Reason
 
 # Nobody can write these right: the person is on the list, or wants no messages.
-FINAL = frozenset({Reason.DOUBLE, Reason.ON_STOP_LIST})
+FINAL = frozenset({Reason.DOUBLE, Reason.ON_STOP_LIST, Reason.GOT_LATELY})
 
 
 @dataclass(frozen=True)

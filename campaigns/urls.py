@@ -12,6 +12,7 @@ from campaigns import (
     decision_views,
     desk_views,
     export_views,
+    lately_views,
     line_test_views,
     new_views,
     path_converters,
@@ -52,6 +53,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/confirm/", confirm_views.confirm, name="confirm"),
     path("campaigns/<int:campaign_id>/trial/", confirm_views.trial, name="trial"),
     path("campaigns/<int:campaign_id>/start/", confirm_views.start, name="start"),
+    path("campaigns/<int:campaign_id>/lately/", lately_views.lately, name="lately"),
     path("campaigns/<int:campaign_id>/when/", when_views.when, name="when"),
     path(
         "campaigns/<int:campaign_id>/start-now/", when_views.start_now, name="start-now"

@@ -156,6 +156,16 @@ class HeardStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """That somebody, by his phone in E.164, has written to a line."""
+
+    licence_id: str
+    messenger: str
+    phone: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class UnsureMessage:
     """An unsure message to look for in the chat's history."""
 

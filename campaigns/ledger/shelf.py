@@ -15,7 +15,7 @@ from typing import Any
 
 from asgi_app.database import Door, Tx
 from campaigns.ledger.counters import Deltas
-from campaigns.ledger.entries import HeardStatus
+from campaigns.ledger.entries import HeardStatus, Wrote
 from campaigns.ledger.evidence import apply_evidence, read_rows
 from campaigns.ledger.groupcommit import GroupCommit
 from campaigns.ledger.matching import clear, find_matches
@@ -29,6 +29,7 @@ from campaigns.ledger.statements import (
     lock_campaigns,
     marks,
 )
+from campaigns.ledger.writers import note_writers
 
 OURS_FOR = timedelta(hours=24)
 SWEEP = 500
@@ -55,12 +56,14 @@ COLUMNS = (
 class Heard:
     """What one callback told: statuses, and how many events there were of each kind.
 
-    `stop_words` are what people wrote to be left alone, by their phone.
+    `stop_words` are what people wrote to be left alone, by their phone; `wrote` is who
+    wrote at all.
     """
 
     statuses: Sequence[HeardStatus]
     counts: Mapping[str, int]
     stop_words: Mapping[str, str] = field(default_factory=dict)
+    wrote: Sequence[Wrote] = ()
 
 
 class Shelf:
@@ -109,6 +112,8 @@ class Shelf:
         async with self._door.transaction() as tx:
             await insert(tx, SHELF, COLUMNS, rows, ending=self._door.insert_new)
             await self._stop(tx, batch, now)
+            wrote = [one for heard in batch for one in heard.wrote]
+            await note_writers(self._door, tx, wrote, now)
             for kind in sorted(counts):
                 await self._count(tx, kind, counts[kind], now)
 

@@ -22,7 +22,7 @@ CHATAPP_BASE_URL CHATAPP_EMAIL CHATAPP_PASSWORD CHATAPP_APP_ID
 CHATAPP_LICENSE_ID CHATAPP_MESSENGER SEND_DELAY_MIN SEND_DELAY_MAX
 CHATAPP_RATE_LIMIT PUBLIC_URL WEBHOOK_SECRET PHONE_REGION LANGUAGE_CODE
 TIME_ZONE SECRET_KEY_FALLBACKS CHATAPP_TRACKING PHONE_CHECK TRUSTED_PROXIES
-SPOOL_DIR STOP_WORDS SENTRY_DSN REDIS_SENTINEL
+SPOOL_DIR STOP_WORDS SENTRY_DSN REDIS_SENTINEL WARM_UP COOLING_OFF_DAYS
 """
 REAL = {
     "CHATAPP_BASE_URL": "https://api.chatapp.online",
@@ -168,6 +168,10 @@ def test_a_wrong_value_is_one_line_that_names_it(
         ("TIME_ZONE", "Asia/Almaty", "Asia/Almaty"),
         ("TRUSTED_PROXIES", "10.0.0.2", [ip_network("10.0.0.2")]),
         ("STOP_WORDS", "нет, стоп", ["нет", "стоп"]),
+        ("WARM_UP", "10, 20", [10, 20]),
+        ("WARM_UP", "0", []),
+        ("WARM_UP", "", []),  # in the sandbox
+        ("COOLING_OFF_DAYS", "0", 0),
         ("SENTRY_DSN", "https://key@h/1", "https://key@h/1"),
         ("WEBHOOK_SECRET", f"{'a' * 16},{'b' * 16}", ["a" * 16, "b" * 16]),
     ],
