@@ -90,7 +90,7 @@ async def test_a_status_is_heard_once_however_often_it_is_told(
     assert state is not None
     (claimed,) = (await ledger.claim(state, await ledger.find_due(state, 1))).messages
     assert isinstance(claimed, Claimed)
-    accepted = Outcome(claimed, MessageStatus.ACCEPTED, orm_now(), message_id="m1")
+    accepted = Outcome(claimed, MessageStatus.ACCEPTED, state.now, message_id="m1")
     await ledger.record(accepted)
 
     async def tell(kind: str, digest: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from redis.asyncio import Redis
 
-from asgi_app.database import in_orm, orm_now
+from asgi_app.database import in_orm
 from campaigns.models import Campaign, LineRules, Message, SliceMember
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
@@ -17,7 +17,7 @@ from tests.campaigns.browser import Site, fresh, press_start, rings, words
 
 def typed(days: float) -> str:
     """A moment so far off, as a browser sends it."""
-    at = timezone.localtime(orm_now() + timedelta(days=days))
+    at = timezone.localtime(timezone.now() + timedelta(days=days))
     return f"{at:%Y-%m-%dT%H:%M}"
 
 
@@ -97,7 +97,7 @@ async def test_what_will_be_left_at_the_last_moment_is_told_before(
     site: Site, line: Line
 ) -> None:
     draft = await in_orm(lists.draft, line, 500)
-    await told(draft, use_until=orm_now() + timedelta(minutes=55))
+    await told(draft, use_until=timezone.now() + timedelta(minutes=55))
     page = words(await site.get(f"/campaigns/{draft.pk}/confirm/"))
     assert "About 380 will still be waiting" in page
 
