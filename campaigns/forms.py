@@ -184,7 +184,7 @@ class CampaignForm(forms.Form):
         try:
             self.file = from_file(upload.name, upload.read(), region=self._region)
         except UnreadableFile as error:
-            raise ValidationError(wording.UNREADABLE[error.code]) from error
+            raise ValidationError(list_words.UNREADABLE[error.code]) from error
 
     def clean(self) -> dict[str, Any]:
         """Makes one list of what is typed and of the file, and fits the text to it."""
@@ -196,7 +196,7 @@ class CampaignForm(forms.Form):
                 self.sources, region=self._region, template=self.template
             )
         except UnreadableFile as error:
-            self.add_error("upload", str(wording.UNREADABLE[error.code]))
+            self.add_error("upload", str(list_words.UNREADABLE[error.code]))
         phones = self.phone_list
         if phones and self.template and previews.is_personal(cleaned["text"]):
             self.samples = previews.sample_rows(self.template, phones.recipients)

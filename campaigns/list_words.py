@@ -10,11 +10,38 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from campaigns.layouts import Unreadable
 from campaigns.receipts import Receipt
 from campaigns.recipients import Reason
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+UNREADABLE: Mapping[str, StrOrPromise] = {
+    Unreadable.EMPTY: lazy("The file is empty."),
+    Unreadable.NOT_A_TABLE: lazy(
+        "The file is not a table. Please save it as .xlsx or .csv and choose it again."
+    ),
+    Unreadable.BROKEN: lazy(
+        "The file is damaged. Please open and save it anew, then choose it again."
+    ),
+    Unreadable.PASSWORD_PROTECTED: lazy(
+        "The file is protected by a password. Please save it without one."
+    ),
+    Unreadable.OLD_WORKBOOK: lazy(
+        "This is a workbook of old Excel (.xls). Please save it as .xlsx."
+    ),
+    Unreadable.TOO_BIG: lazy("The file unpacks to too much. Please split it."),
+    Unreadable.TOO_MANY_ROWS: lazy(
+        "There are more than 1,000,000 lines. Please make several campaigns of them."
+    ),
+    Unreadable.NO_PHONE_COLUMN: lazy(
+        "It is not clear which column holds the phones. Please choose it below."
+    ),
+    Unreadable.UNKNOWN_KIND: lazy(
+        "This kind of file cannot be read. Please choose a .txt, .csv or .xlsx file."
+    ),
+}
 
 # The same in the sentence at the top of the receipt: "21 double".
 REASONS_COUNTED: Mapping[str, StrOrPromise] = {
@@ -29,6 +56,7 @@ REASONS_COUNTED: Mapping[str, StrOrPromise] = {
     Reason.DIGITS_LOST: lazy("destroyed by Excel"),
     Reason.EMPTY: lazy("without a phone"),
     Reason.ON_STOP_LIST: lazy("on the stop list"),
+    Reason.GOT_LATELY: lazy("left out because of another campaign"),
     Reason.VALUE_MISSING: lazy("without a value that the text needs"),
     Reason.TEXT_TOO_LONG: lazy("with too long a text"),
 }

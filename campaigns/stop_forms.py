@@ -14,7 +14,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from campaigns import wording
+from campaigns import list_words
 from campaigns.forms import UPLOAD_LIMIT_MB
 from campaigns.recipients import PhoneList, Reason, Remark, read_text
 from campaigns.spreadsheets import Unreadable, UnreadableFile, read_file
@@ -119,7 +119,7 @@ class StopForm(forms.Form):
                 raise ValidationError(_TOO_MANY) from error
             if error.code == Unreadable.NO_PHONE_COLUMN:
                 raise ValidationError(_NO_COLUMN) from error
-            raise ValidationError(wording.UNREADABLE[error.code]) from error
+            raise ValidationError(list_words.UNREADABLE[error.code]) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

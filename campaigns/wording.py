@@ -13,7 +13,6 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from asgi_app import moments
 from campaigns.history import EventKind
-from campaigns.layouts import Unreadable
 from campaigns.pacing import Duration
 from campaigns.recipients import Reason
 from campaigns.states import (
@@ -192,32 +191,6 @@ REASONS: Mapping[str, StrOrPromise] = {
     Reason.LANDLINE: lazy("a landline; WhatsApp Business may run on it"),
     Reason.RESTORED: lazy("restored from Excel's notation; please compare"),
     Reason.CORRECTED: lazy("corrected by hand"),
-}
-
-UNREADABLE: Mapping[str, StrOrPromise] = {
-    Unreadable.EMPTY: lazy("The file is empty."),
-    Unreadable.NOT_A_TABLE: lazy(
-        "The file is not a table. Please save it as .xlsx or .csv and choose it again."
-    ),
-    Unreadable.BROKEN: lazy(
-        "The file is damaged. Please open and save it anew, then choose it again."
-    ),
-    Unreadable.PASSWORD_PROTECTED: lazy(
-        "The file is protected by a password. Please save it without one."
-    ),
-    Unreadable.OLD_WORKBOOK: lazy(
-        "This is a workbook of old Excel (.xls). Please save it as .xlsx."
-    ),
-    Unreadable.TOO_BIG: lazy("The file unpacks to too much. Please split it."),
-    Unreadable.TOO_MANY_ROWS: lazy(
-        "There are more than 1,000,000 lines. Please make several campaigns of them."
-    ),
-    Unreadable.NO_PHONE_COLUMN: lazy(
-        "It is not clear which column holds the phones. Please choose it below."
-    ),
-    Unreadable.UNKNOWN_KIND: lazy(
-        "This kind of file cannot be read. Please choose a .txt, .csv or .xlsx file."
-    ),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from asgi_app.middleware import OPEN_PATHS
-from campaigns import wording
+from campaigns import list_words, wording
 from campaigns.layouts import Unreadable
 from campaigns.recipients import Reason
 from campaigns.states import CampaignStatus
@@ -106,7 +106,7 @@ async def test_a_file_that_cannot_be_read_is_told_apart(
     await operator.upload(file)
     await operator.press("Check the list")
 
-    await operator.sees(operator.words(wording.UNREADABLE[why]))
+    await operator.sees(operator.words(list_words.UNREADABLE[why]))
     await expect(operator.field("Text")).to_have_value(TEXT)
     await expect(operator.field("Phones")).to_have_value(phone)
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from asgi_app.database import in_orm
 from campaigns import audience
 from campaigns.audience import count_new_strangers, count_strangers, read_lately
-from campaigns.intake import heard
+from campaigns.hearing import heard
 from campaigns.leaving_out import leave_out
 from campaigns.ledger import Ledger
 from campaigns.models import (
@@ -190,6 +190,8 @@ async def test_the_pages_say_what_may_harm_the_line(
     assert "+79990000003" in (await site.get(f"/campaigns/{draft.pk}/lately/")).text
     await site.post(f"/campaigns/{draft.pk}/lately/", of=str(sale.pk))
     assert await in_orm(lists.counts, draft) == {"waiting": 21}
+    receipt = words(await site.get(f"/campaigns/{draft.pk}/"))
+    assert "4 left out because of another campaign" in receipt
     again = await site.get(f"/campaigns/{draft.pk}/lately/")
     assert "Nobody on this list got another campaign lately." in words(again)
     line_page = words(await site.get(f"/lines/{line.pk}/"))

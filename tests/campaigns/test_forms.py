@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from campaigns import wording
+from campaigns import list_words, wording
 from campaigns.forms import PASTE_LIMIT, CampaignForm
 from campaigns.numbers import Reason
 from campaigns.phone_form import PhoneForm
@@ -175,7 +175,7 @@ def test_an_unreadable_file_is_said_in_words_and_the_rest_is_kept(
     body = (SAMPLES / name).read_bytes() if data is None else data
     form = filled((name, body), phones="8 999 000 00 01")
     assert list(form.errors) == ["upload"]
-    assert str(wording.UNREADABLE[code]) in form.errors["upload"]
+    assert str(list_words.UNREADABLE[code]) in form.errors["upload"]
     assert shown(form, "phones") == "8 999 000 00 01"
     assert phones_of(form) == ["+79990000001"]
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from asgi_app.database import DatabaseAway, DatabaseError, Deadlocked, in_orm
 from campaigns import intake as intake_module
-from campaigns.intake import Intake, counted, heard
+from campaigns.hearing import COUNTED, heard
+from campaigns.intake import Intake, counted
 from campaigns.ledger import Ledger
 from campaigns.ledger.shelf import Heard
 from campaigns.models import ShelvedStatus
@@ -146,7 +147,7 @@ def test_what_the_sender_calls_events_makes_no_kinds_of_its_own(
     known = {"status", "message_in", "message_out", "bad", "other"}
     for name in [*names, "chatTag", "selftest"]:
         told = heard(parse(body({"x": 1}, event=name)))
-        assert set(told.counts) <= known | intake_module.COUNTED
+        assert set(told.counts) <= known | COUNTED
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from asgi_app.database import Door, in_orm
-from campaigns.intake import Intake, heard
+from campaigns.hearing import heard
+from campaigns.intake import Intake
 from campaigns.ledger import Ledger
 from campaigns.models import ShelvedStatus, StopEntry
 from campaigns.spool import Spool

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import explanations, wording
+from campaigns import explanations, list_words, wording
 from campaigns.explanations import explain
 from campaigns.numbers import Reason
 from campaigns.pacing import Duration
@@ -18,7 +18,7 @@ def test_every_state_and_reason_has_its_words() -> None:
     assert set(wording.NOT_POSSIBLE) == set(wording.CAMPAIGNS)
     assert set(wording.PACINGS) == set(Pacing)
     assert set(wording.REASONS) == set(Reason)
-    assert set(wording.UNREADABLE) == set(Unreadable)
+    assert set(list_words.UNREADABLE) == set(Unreadable)
 
 
 @pytest.mark.parametrize(
