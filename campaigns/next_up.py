@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import count
 
 from django.conf import settings
 
 from campaigns.hindrances import Hindrance, Kind, Surroundings
-from campaigns.models import Campaign, LineClock, Message
+from campaigns.line_rules import tally_of
+from campaigns.models import Campaign, Message
+from campaigns.rules import NO_RULES, Why, may_send
 from campaigns.states import MessageStatus, Pacing
 
 # A line with one of these still has a time for its next try.
-_HAS_A_TIME = frozenset({Kind.HELD_BACK, Kind.LINE_BUSY})
+_HAS_A_TIME = frozenset({Kind.HELD_BACK, Kind.LINE_BUSY, *map(Kind, Why)})
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Due:
 def next_of(campaign: Campaign, around: Surroundings) -> Due | None:
     """The next message of a campaign whose turn it is; None when nothing waits."""
     found = _waiting(campaign, 1)
-    times = _times(campaign, around.clocks.get(campaign.line_id), around.now)
-    return next((_due(m, campaign, times) for m in found), None)
+    return next((_due(m, campaign, _times(campaign, around)) for m in found), None)
 
 
 def next_on_line(
@@ -44,16 +44,16 @@ def next_on_line(
 
     Reads at most `most` rows a campaign, by the index (campaign, status, delay_ms).
     """
-    clock = around.clocks.get(line_id)
     can_tell = hindrance is None or hindrance.kind in _HAS_A_TIME
     due: list[Due] = []
     for campaign in around.queues.get(line_id, ()):
         if len(due) == most:
             break
-        if due:
-            times = _behind(due[-1].at)
-        else:
-            times = _times(campaign, clock, around.now) if can_tell else None
+        times = None
+        if due and due[-1].at is not None:
+            times = _paced(due[-1].at + mean_pause(), campaign, around, is_about=True)
+        elif not due and can_tell:
+            times = _times(campaign, around)
         for message in _waiting(campaign, most - len(due)):
             known = _due(message, campaign, times)
             due.append(known if can_tell else replace(known, at=None))
@@ -73,24 +73,35 @@ def _waiting(campaign: Campaign, most: int) -> list[Message]:
 Times = Iterator[tuple[datetime, bool]]
 
 
-def _times(campaign: Campaign, clock: LineClock | None, now: datetime) -> Times | None:
+def _times(campaign: Campaign, around: Surroundings) -> Times | None:
     """When the messages of a line's head leave, one after another."""
+    clock = around.clocks.get(campaign.line_id)
     if campaign.pacing == Pacing.EACH_ON_ITS_OWN or clock is None:
         return None
     # While one is on its way the clock shows when it is given up; the pause is drawn
     # when its answer is there.
-    first = now + mean_pause() if campaign.claimed else clock.next_at
-    return (
-        (first + mean_pause() * number, bool(number or campaign.claimed))
-        for number in count()
-    )
+    is_about = bool(campaign.claimed)
+    first = around.now + mean_pause() if is_about else clock.next_at
+    return _paced(first, campaign, around, is_about=is_about)
 
 
-def _behind(last: datetime | None) -> Times | None:
-    """The times of a campaign that comes behind another's last message."""
-    if last is None:
-        return None
-    return ((last + mean_pause() * number, True) for number in count(1))
+def _paced(
+    at: datetime, campaign: Campaign, around: Surroundings, *, is_about: bool
+) -> Times:
+    """Times a mean pause apart, where the line's rules allow them."""
+    rules = around.rules.get(campaign.line_id, NO_RULES)
+    if campaign.is_trial:
+        rules = NO_RULES
+    tally = tally_of(around.clocks.get(campaign.line_id))
+    while True:
+        verdict = may_send(rules, tally, at)
+        if verdict.room == 0:
+            if verdict.until is None:
+                return
+            at = verdict.until
+        yield at, is_about
+        tally = tally.after(1, at, rules.zone)
+        at, is_about = at + mean_pause(), True
 
 
 def _due(message: Message, campaign: Campaign, times: Times | None) -> Due:
@@ -98,5 +109,5 @@ def _due(message: Message, campaign: Campaign, times: Times | None) -> Due:
         begun = None if campaign.draw_anew else campaign.delays_from
         drawn = timedelta(milliseconds=message.delay_ms)
         return Due(message, campaign, begun and begun + drawn, is_about=False)
-    at, is_about = next(times) if times else (None, False)
+    at, is_about = next(times, (None, False)) if times else (None, False)
     return Due(message, campaign, at, is_about)

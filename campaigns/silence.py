@@ -41,13 +41,14 @@ class Cause(StrEnum):
 class Facts:
     """What is known at `now`; counts are of the last day but for `sent_lately`.
 
-    `sent_lately` were taken in PACE_OVER, the first of them at `sent_since`;
-    `status_at` and `callback_at` are when a status, and any callback, came last.
+    `sent_lately` were taken in PACE_OVER. `unanswered_since` is when the first message
+    left that no status of any followed; `status_at` and `callback_at` are when a
+    status, and any callback, came last.
     """
 
     now: datetime
     sent_lately: int
-    sent_since: datetime | None
+    unanswered_since: datetime | None
     sent: int
     heard: int
     delivered: int
@@ -69,21 +70,23 @@ class Silence:
 
 def look(facts: Facts) -> Silence | None:
     """None while no statuses are to be expected."""
-    if not facts.sent_lately or facts.sent_since is None:
+    if not facts.sent_lately:
         return None
     per_message = USUAL_PER_MESSAGE
     if facts.sent >= ENOUGH and facts.heard:
         per_message = max(facts.heard / facts.sent, 0.5)
     every = PACE_OVER / (facts.sent_lately * per_message)
     heard_at = facts.status_at
-    quiet_since = max(filter(None, [heard_at, facts.sent_since]))
-    lasts = max(facts.now - quiet_since, timedelta())
+    # After the last message there may be nothing more to tell.
+    begun_at = facts.unanswered_since or facts.now
+    lasts = max(facts.now - begun_at, timedelta())
     tone = Tone.CALM
     if lasts > max(AMBER * every, AMBER_LEAST):
         tone = Tone.AMBER
     if lasts > max(RED * every, RED_LEAST):
         tone = Tone.RED
-    return Silence(tone, _cause(facts, tone), lasts, heard_at is not None, every)
+    shown = facts.now - heard_at if heard_at else lasts
+    return Silence(tone, _cause(facts, tone), shown, heard_at is not None, every)
 
 
 def _cause(facts: Facts, tone: Tone) -> Cause:
@@ -93,6 +96,7 @@ def _cause(facts: Facts, tone: Tone) -> Cause:
         return Cause.NOT_READ if nobody_reads else Cause.NONE
     heard_at, any_at = facts.status_at, facts.callback_at
     if any_at is not None and (heard_at is None or any_at > heard_at):
-        assert facts.sent_since is not None
-        return Cause.NOT_SUBSCRIBED if any_at > facts.sent_since else Cause.BROKEN
+        assert facts.unanswered_since is not None
+        is_fresh = any_at > facts.unanswered_since
+        return Cause.NOT_SUBSCRIBED if is_fresh else Cause.BROKEN
     return Cause.BROKEN

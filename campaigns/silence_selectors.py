@@ -26,10 +26,9 @@ def read_silence(now: datetime, *, line_id: int | None = None) -> Silence | None
     if not ids:
         return None
     minutes = MinuteCount.objects.filter(campaign__in=ids)
-    lately = minutes.filter(kind="sent", minute__gt=now - PACE_OVER).aggregate(
-        sum=Sum("count"), first=Min("minute")
-    )
-    if not lately["sum"]:
+    sent = minutes.filter(kind="sent", minute__gt=now - A_DAY)
+    lately = sent.filter(minute__gt=now - PACE_OVER).aggregate(sum=Sum("count"))["sum"]
+    if not lately:
         return None
     a_day = minutes.filter(minute__gt=now - A_DAY).order_by().values_list("kind")
     counts = dict(a_day.annotate(sum=Sum("count")))
@@ -37,18 +36,19 @@ def read_silence(now: datetime, *, line_id: int | None = None) -> Silence | None
         delivered=Sum(MessageStatus.DELIVERED), read=Sum(MessageStatus.READ)
     )
     callbacks = CallbackCount.objects.filter(last_at__gt=now - A_DAY)
+    status_at = callbacks.filter(kind="status").aggregate(at=Max("last_at"))["at"]
+    if status_at is not None:
+        sent = sent.filter(minute__gt=status_at)
     return look(
         Facts(
             now=now,
-            sent_lately=lately["sum"],
-            sent_since=lately["first"],
+            sent_lately=lately,
+            unanswered_since=sent.aggregate(first=Min("minute"))["first"],
             sent=counts.get("sent", 0),
             heard=counts.get("heard", 0),
             delivered=reached["delivered"] or 0,
             read=reached["read"] or 0,
-            status_at=callbacks.filter(kind="status").aggregate(at=Max("last_at"))[
-                "at"
-            ],
+            status_at=status_at,
             callback_at=callbacks.aggregate(at=Max("last_at"))["at"],
         )
     )

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
 from asgi_app.database import in_orm, orm_now
 from campaigns import phone_pages
+from campaigns.hindrances import look_around_lines
 from campaigns.ledger import Ledger
 from campaigns.models import (
     Event,
     LineClock,
+    LineRules,
     Message,
     MinuteCount,
     ShelvedStatus,
     StopEntry,
     WorkerBeat,
 )
+from campaigns.next_up import next_on_line
 from campaigns.removal import delete_campaign
 from campaigns.states import MessageStatus
 from chatapp.models import Line
@@ -199,3 +202,21 @@ async def test_rows_and_messages_lead_to_the_phone(site: Site, line: Line) -> No
     message = await in_orm(Message.objects.get, campaign=campaign)
     page = await site.get(f"/campaigns/{campaign.pk}/messages/{message.pk}/")
     assert address in page.text
+
+
+async def test_what_is_next_keeps_the_lines_rules(
+    site: Site, line: Line, worker: WorkerBeat
+) -> None:
+    """One more may leave in this hour: the others are told for the next."""
+    await in_orm(lists.running, line, 3)
+
+    def limit() -> None:
+        LineRules.objects.create(line=line, hour_cap=1)
+        LineClock.objects.update(next_at=orm_now())
+
+    await in_orm(limit)
+    around = await in_orm(look_around_lines, [line.pk])
+    due = await in_orm(next_on_line, line.pk, around, None, most=3)
+    hours = [each.at.astimezone(UTC).hour for each in due if each.at]
+    first = hours[0]
+    assert hours == [first, (first + 1) % 24, (first + 2) % 24]

@@ -28,7 +28,7 @@ def ago(minutes: float) -> datetime:
 BUSY = Facts(
     now=NOW,
     sent_lately=60,
-    sent_since=ago(30),
+    unanswered_since=ago(0.5),
     sent=400,
     heard=800,
     delivered=200,
@@ -39,6 +39,9 @@ BUSY = Facts(
 
 
 def found(**changed: object) -> Silence:
+    """The clock, where messages left all the while since the last status."""
+    status_at = changed.get("status_at", BUSY.status_at)
+    changed.setdefault("unanswered_since", status_at or ago(30))
     silence = look(replace(BUSY, **changed))  # type: ignore[arg-type]
     assert silence is not None
     return silence
@@ -61,7 +64,9 @@ def found(**changed: object) -> Silence:
         # One message in half an hour: a quarter of an hour says nothing.
         ({"sent_lately": 1, "status_at": ago(14)}, Tone.CALM, Cause.NONE),
         # What was sent just now cannot have been answered an hour ago.
-        ({"sent_since": ago(1), "status_at": ago(600)}, Tone.CALM, Cause.NONE),
+        ({"unanswered_since": ago(1), "status_at": ago(600)}, Tone.CALM, Cause.NONE),
+        # Everything has its statuses, and nothing was sent since.
+        ({"unanswered_since": None, "status_at": ago(25)}, Tone.CALM, Cause.NONE),
     ],
 )
 def test_the_clock_tells_what_the_silence_means(
@@ -114,7 +119,7 @@ async def test_the_pages_show_the_clock_and_the_test_beside_it(
     def be_silent() -> None:
         now = orm_now()
         Campaign.objects.update(served_at=now)
-        for minutes in (25, 5):
+        for minutes in (25, 15):
             MinuteCount.objects.create(
                 campaign=campaign,
                 kind="sent",
