@@ -79,13 +79,16 @@ def start_line_test(
     Raises NotPossibleNow while an earlier test is under way, LineClock.DoesNotExist.
     """
     with transaction.atomic():
-        # Campaigns before the clock, as everybody takes them.
+        # Held, so that of two tests at one moment one is sent; no campaign's row is
+        # waited for behind it.
+        LineClock.objects.select_for_update().get(
+            line=line_id, stopped_code=DELIVERY_COLLAPSED
+        )
         tests = Campaign.objects.filter(line=line_id, is_line_test=True)
         if key and tests.filter(start_key=key).exists():
             return
         if tests.filter(waiting__gt=0).exists() or tests.filter(claimed__gt=0).exists():
             raise NotPossibleNow(CampaignStatus.RUNNING)
-        LineClock.objects.get(line=line_id, stopped_code=DELIVERY_COLLAPSED)
         now = orm_now()
         test = Campaign.objects.create(
             name=name[:NAME_LENGTH],

@@ -15,6 +15,7 @@ USUAL_PER_MESSAGE = 2.5
 ENOUGH = 20
 # What was sent in this time says how many statuses are to come now.
 PACE_OVER = timedelta(minutes=30)
+LEAST_PACE = timedelta(minutes=2)
 # How many expected intervals of silence are remarkable, and how long at least.
 AMBER, RED = 5, 15
 AMBER_LEAST, RED_LEAST = timedelta(minutes=3), timedelta(minutes=10)
@@ -41,13 +42,14 @@ class Cause(StrEnum):
 class Facts:
     """What is known at `now`; counts are of the last day but for `sent_lately`.
 
-    `sent_lately` were taken in PACE_OVER. `unanswered_since` is when the first message
-    left that no status of any followed; `status_at` and `callback_at` are when a
-    status, and any callback, came last.
+    `sent_lately` were taken in PACE_OVER, the first `sent_for` ago. `unanswered_since`
+    is when the first message left that no status of any followed; `status_at` and
+    `callback_at` are when a status, and any callback, came last.
     """
 
     now: datetime
     sent_lately: int
+    sent_for: timedelta
     unanswered_since: datetime | None
     sent: int
     heard: int
@@ -75,7 +77,8 @@ def look(facts: Facts) -> Silence | None:
     per_message = USUAL_PER_MESSAGE
     if facts.sent >= ENOUGH and facts.heard:
         per_message = max(facts.heard / facts.sent, 0.5)
-    every = PACE_OVER / (facts.sent_lately * per_message)
+    pace_over = min(max(facts.sent_for, LEAST_PACE), PACE_OVER)
+    every = pace_over / (facts.sent_lately * per_message)
     heard_at = facts.status_at
     # After the last message there may be nothing more to tell.
     begun_at = facts.unanswered_since or facts.now
@@ -97,6 +100,6 @@ def _cause(facts: Facts, tone: Tone) -> Cause:
     heard_at, any_at = facts.status_at, facts.callback_at
     if any_at is not None and (heard_at is None or any_at > heard_at):
         assert facts.unanswered_since is not None
-        is_fresh = any_at > facts.unanswered_since
+        is_fresh = any_at > facts.unanswered_since + AMBER_LEAST
         return Cause.NOT_SUBSCRIBED if is_fresh else Cause.BROKEN
     return Cause.BROKEN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from asgi_app.database import Door, as_time
@@ -16,8 +18,8 @@ from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.ledger.statements import (
     CAMPAIGNS,
     CLOCKS,
-    COUNTS,
     MESSAGES,
+    MINUTES,
     marks,
     read_time,
 )
@@ -29,6 +31,8 @@ LATELY = timedelta(hours=6)
 LOOKED_IN = 5
 _DELIVERED = frozenset({MessageStatus.DELIVERED, MessageStatus.READ})
 _STATUSES = sorted(TAKEN)
+# Statuses are counted by the minute.
+_A_MINUTE = timedelta(minutes=1)
 
 
 class Deliveries:
@@ -56,18 +60,17 @@ class Deliveries:
     async def _judge_line(
         self, line_id: int, judged_from: datetime | None, now: datetime
     ) -> Evidence | None:
-        rows = await self._sent(line_id, now)
-        recent = rows[:RECENT]
-        if len(recent) < RECENT:
+        sent = await self._sent(line_id, now)
+        if not sent:
             return None
-        first_at = recent[-1][0]
+        heard = await self._heard(sent[-1][0], now)
+        # While nothing was heard at all, it is not the line that is to be doubted.
+        fair = [(at, arrived) for at, arrived in sent if arrived or _falls(at, heard)]
+        recent = fair[:RECENT]
         # What was judged before somebody let the line go on is not judged again.
-        if judged_from is not None and first_at <= judged_from:
+        if judged_from is not None and recent and recent[-1][0] <= judged_from:
             return None
-        # Where nothing at all was heard, it is not the line that is to be doubted.
-        if not await self._was_heard(first_at):
-            return None
-        delivered = [is_delivered for _, is_delivered in rows]
+        delivered = [arrived for _, arrived in fair]
         return judge(delivered[:RECENT], delivered[RECENT:])
 
     async def _sent(self, line_id: int, now: datetime) -> list[tuple[datetime, bool]]:
@@ -94,12 +97,18 @@ class Deliveries:
             found += [(read_time(at), status in _DELIVERED) for at, status in rows]
         return sorted(found, reverse=True)[:most]
 
-    async def _was_heard(self, since: datetime) -> bool:
-        """Whether any callback has come since a moment, for whatever message."""
+    async def _heard(self, since: datetime, now: datetime) -> list[datetime]:
+        """The minutes since then in which a status of any message came, in order.
+
+        By the index (campaign, kind, minute), of the campaigns served lately.
+        """
         rows = await self._door.fetch(
-            f"SELECT 1 FROM {COUNTS} WHERE last_at > %s LIMIT 1", (since,)
+            f"SELECT DISTINCT n.minute FROM {CAMPAIGNS} c JOIN {MINUTES} n"
+            f" ON n.campaign_id = c.id AND n.kind = %s AND n.minute >= %s"
+            f" WHERE c.served_at > %s ORDER BY n.minute",
+            ("heard", since - _A_MINUTE, now - LATELY - OLD_ENOUGH),
         )
-        return bool(rows)
+        return [read_time(minute) for (minute,) in rows]
 
     async def _stop_line(self, line_id: int, evidence: Evidence, now: datetime) -> bool:
         async with self._door.transaction() as tx:
@@ -110,3 +119,9 @@ class Deliveries:
                 (now, DELIVERY_COLLAPSED, evidence.write(), line_id),
             )
         return bool(stopped)
+
+
+def _falls(at: datetime, heard: Sequence[datetime]) -> bool:
+    """Whether a status came in the time in which this message's was to be told."""
+    place = bisect_left(heard, at - _A_MINUTE)
+    return place < len(heard) and heard[place] <= at + OLD_ENOUGH

@@ -21,6 +21,7 @@ from campaigns.models import (
     Campaign,
     LineClock,
     Message,
+    MinuteCount,
     WorkerBeat,
 )
 from campaigns.states import MessageStatus
@@ -82,6 +83,9 @@ def test_the_evidence_is_a_sentence_in_whatever_language() -> None:
     assert Evidence.read("[]") is None
 
 
+HOUR = timedelta(hours=1)
+
+
 async def sent(
     line: Line, clock: FrozenClock, flags: list[bool], *, hours_ago: float = 1
 ) -> Campaign:
@@ -106,12 +110,19 @@ async def sent(
     return campaign
 
 
-async def heard(at: datetime) -> None:
-    await in_orm(
-        lambda: CallbackCount.objects.update_or_create(
-            day=at.date(), kind="status", defaults={"last_at": at, "count": 1}
-        )
-    )
+async def heard(since: datetime, until: datetime) -> None:
+    """Every minute a status of some message came."""
+
+    def count() -> None:
+        campaign = Campaign.objects.latest("pk")
+        at = since.replace(second=0, microsecond=0)
+        while at < until:
+            MinuteCount.objects.create(
+                campaign=campaign, kind="heard", minute=at, count=1
+            )
+            at += timedelta(minutes=1)
+
+    await in_orm(count)
 
 
 async def stop_reason() -> str:
@@ -122,7 +133,7 @@ async def test_a_line_whose_messages_do_not_arrive_is_stopped_and_says_why(
     ledger: Ledger, line: Line, clock: FrozenClock
 ) -> None:
     campaign = await sent(line, clock, [*of(90, 100), *of(3, 20)])
-    await heard(clock.now)
+    await heard(clock.now - HOUR, clock.now)
     assert await ledger.doubt_lines() == [line.pk]
     assert await ledger.doubt_lines() == []
     assert Evidence.read(await stop_reason()) == Evidence(3, 20, 90, 100)
@@ -142,7 +153,7 @@ async def test_what_is_younger_than_the_limit_may_still_arrive(
     ledger: Ledger, line: Line, clock: FrozenClock
 ) -> None:
     await sent(line, clock, [*of(90, 100), *of(0, 20)], hours_ago=0.2)
-    await heard(clock.now)
+    await heard(clock.now - HOUR, clock.now)
     assert await ledger.doubt_lines() == []
 
 
@@ -150,7 +161,24 @@ async def test_while_nothing_at_all_is_heard_the_line_is_not_blamed(
     ledger: Ledger, line: Line, clock: FrozenClock
 ) -> None:
     await sent(line, clock, [*of(90, 100), *of(0, 20)])
-    await heard(clock.now - timedelta(hours=2))
+    assert await ledger.doubt_lines() == []
+    # What people write is no status, nor is what the self-test sends.
+    await in_orm(
+        lambda: CallbackCount.objects.create(
+            day=clock.now.date(), kind="message_in", count=9, last_at=clock.now
+        )
+    )
+    assert await ledger.doubt_lines() == []
+
+
+async def test_after_an_outage_of_the_callback_the_line_is_not_blamed(
+    ledger: Ledger, line: Line, clock: FrozenClock
+) -> None:
+    """The statuses of those minutes are lost; others come again."""
+    await sent(line, clock, [*of(90, 100), *of(0, 20)], hours_ago=1)
+    await heard(clock.now - timedelta(hours=3), clock.now - timedelta(minutes=61))
+    assert await ledger.doubt_lines() == []
+    await heard(clock.now - timedelta(minutes=20), clock.now)
     assert await ledger.doubt_lines() == []
 
 
@@ -158,7 +186,7 @@ async def test_refusals_and_other_lines_say_nothing_of_a_line(
     ledger: Ledger, line: Line, clock: FrozenClock
 ) -> None:
     await sent(line, clock, of(0, 20))
-    await heard(clock.now)
+    await heard(clock.now - HOUR, clock.now)
     await in_orm(
         lambda: Message.objects.filter(status="accepted").update(status="failed")
     )
@@ -173,14 +201,14 @@ async def test_what_was_judged_before_does_not_stop_it_again(
     ledger: Ledger, line: Line, clock: FrozenClock
 ) -> None:
     await sent(line, clock, of(0, 20))
-    await heard(clock.now)
+    await heard(clock.now - HOUR, clock.now)
     await ledger.doubt_lines()
     with pytest.raises(NeedsTest):
         await in_orm(release_line, line_id=line.pk, operator="anna")
     await in_orm(release_line, line_id=line.pk, operator="anna", is_sure=True)
     assert await ledger.doubt_lines() == []
     clock.go_on(hours=2)
-    await heard(clock.now)
+    await heard(clock.now - HOUR, clock.now)
     assert await ledger.doubt_lines() == []
     await in_orm(
         lambda: Message.objects.filter(status="accepted").update(

@@ -174,7 +174,7 @@ def test_looking_around_costs_the_same_for_many(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     campaigns = [reread(lists.running(line, 1, start=n)) for n in range(5)]
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         around = look_around(campaigns)
     assert [c.pk for c in around.queues[line.pk]] == [c.pk for c in campaigns]
 

@@ -28,6 +28,7 @@ def ago(minutes: float) -> datetime:
 BUSY = Facts(
     now=NOW,
     sent_lately=60,
+    sent_for=timedelta(minutes=30),
     unanswered_since=ago(0.5),
     sent=400,
     heard=800,
@@ -65,6 +66,8 @@ def found(**changed: object) -> Silence:
         ({"sent_lately": 1, "status_at": ago(14)}, Tone.CALM, Cause.NONE),
         # What was sent just now cannot have been answered an hour ago.
         ({"unanswered_since": ago(1), "status_at": ago(600)}, Tone.CALM, Cause.NONE),
+        # What came seconds after the last status says nothing of the silence since.
+        ({"status_at": ago(12), "callback_at": ago(11.9)}, Tone.RED, Cause.BROKEN),
         # Everything has its statuses, and nothing was sent since.
         ({"unanswered_since": None, "status_at": ago(25)}, Tone.CALM, Cause.NONE),
     ],
@@ -81,6 +84,11 @@ def test_the_sentence_says_how_long_and_how_often() -> None:
         "Last status 2 min ago; one every 15 s is expected at this pace."
     )
     assert sentence(found(status_at=None)).startswith("No status has come for 30 min")
+
+
+def test_the_pace_counts_from_the_first_message() -> None:
+    begun = found(sent_lately=10, sent_for=timedelta(minutes=5))
+    assert begun.every == timedelta(seconds=15)
 
 
 def test_before_anything_is_sent_nothing_is_said() -> None:
@@ -126,6 +134,12 @@ async def test_the_pages_show_the_clock_and_the_test_beside_it(
                 minute=now - timedelta(minutes=minutes),
                 count=20,
             )
+        MinuteCount.objects.create(
+            campaign=campaign,
+            kind="heard",
+            minute=now - timedelta(minutes=21),
+            count=80,
+        )
         CallbackCount.objects.create(
             day=now.date(),
             kind="status",
@@ -136,5 +150,5 @@ async def test_the_pages_show_the_clock_and_the_test_beside_it(
     await in_orm(be_silent)
     for path in (f"/campaigns/{campaign.pk}/", f"/lines/{line.pk}/", "/queue/"):
         page = await site.get(path)
-        assert "Silence. Last status 20 min ago; one every 18 s" in words(page), path
+        assert "Silence. Last status 20 min ago; one every 19 s" in words(page), path
         assert "Test the callback" in words(page)
