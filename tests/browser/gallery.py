@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tests.browser.clerk import Clerk
 from tests.browser.installation import Installation
@@ -66,6 +67,13 @@ async def hang(clerk: Clerk, installation: Installation) -> Gallery:
         installation.set_knob("refuse", phone=phone, status=402, code="Unpaid")
     paths["stopped"] = await clerk.send("Stopped line", TEXT, phones, TELEGRAM)
 
+    paths["scheduled"] = await clerk.draft("Scheduled", TEXT, made_up(3), CLOUD)
+    next_year = f"{datetime.now(UTC).year + 1}-03-08T09:00"
+    await _time(clerk, paths["scheduled"], when="at", start_at=next_year)
+
+    paths["sliced"] = await clerk.draft("Sliced", TEXT, made_up(4), CLOUD)
+    await _time(clerk, paths["sliced"], when="now", slice_size="2")
+
     paths["paused"] = await clerk.send("Paused", TEXT, made_up(MANY), CLOUD)
     await clerk.press(f"{paths['paused']}pause/", on=paths["paused"])
 
@@ -87,3 +95,10 @@ async def hang(clerk: Clerk, installation: Installation) -> Gallery:
         paths[state] = at[1]
     installation.clear_knobs()
     return Gallery(paths, tuple(sent_to))
+
+
+async def _time(clerk: Clerk, path: str, **timing: str) -> None:
+    """Tells a draft when to start, and whom to send it first; then starts it."""
+    when = f"{path}when/"
+    await clerk.press(when, on=when, **timing)
+    await clerk.press(f"{path}start/", on=f"{path}confirm/")

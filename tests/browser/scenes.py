@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 from playwright.async_api import expect
 
@@ -100,6 +101,21 @@ async def _wrong_trial(operator: Operator, gallery: Gallery) -> None:
     await operator.sees("8 (999) 01: ")
 
 
+async def _wrong_moment(operator: Operator, gallery: Gallery) -> None:
+    await operator.open(f"{gallery.paths['draft']}when/")
+    await operator.fill("Send it to a few first", "99")
+    await operator.press("Save")
+    await operator.sees("on the list.")
+
+
+async def _wrong_rules(operator: Operator, gallery: Gallery) -> None:
+    await operator.open(f"{gallery.paths['line']}rules/".replace(STANDS, ""))
+    await operator.page.get_by_text("Only in these hours").check()
+    await operator.fill("Monday", "18-9")
+    await operator.press("Save")
+    await operator.sees("ends before it begins.")
+
+
 async def _wrong_name(operator: Operator, gallery: Gallery) -> None:
     await operator.open(f"{gallery.paths['finished']}delete/")
     name = operator.page.locator("input[name=name]")
@@ -165,6 +181,14 @@ SCENES: Mapping[str, Scene] = {
     "receipt values": _of("incomplete", "receipt/value_missing/"),
     "confirm": _of("draft", "confirm/"),
     "confirm with a trial": _of("tried", f"confirm/{STANDS}"),
+    "when": _of("draft", "when/"),
+    "when with errors": _wrong_moment,
+    "lately": _of("draft", "lately/"),
+    "placed in the calendar": _of("draft", "calendar/"),
+    "scheduled": _of("scheduled"),
+    "when it is of use": _of("running", "when/"),
+    "sliced": _of("sliced"),
+    "slice": _of("sliced", f"slice/{STANDS}"),
     "trial": _of("draft", "trial/"),
     "trial with a wrong phone": _wrong_trial,
     "copy": _of("finished", "copy/"),
@@ -189,6 +213,10 @@ SCENES: Mapping[str, Scene] = {
     "lines": _at("/lines/" + STANDS),
     "line": _of("line"),
     "line that is stopped": _of("stopped line"),
+    "rules": _of("line", "rules/"),
+    "rules with errors": _wrong_rules,
+    "calendar": _of("line", "calendar/"),
+    "calendar of a day": _of("line", f"calendar/{datetime.now(UTC).date()}/"),
     "phones": _at("/phones/"),
     "phones found": _phones_found,
     "phone": _phone,

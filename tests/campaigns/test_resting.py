@@ -13,7 +13,7 @@ from campaigns.ledger.entries import Claimed, LostClaim, Outcome
 from campaigns.line_rules import rules_of
 from campaigns.models import LineClock, LineRules, Message
 from campaigns.pacing import Delays
-from campaigns.services import start_campaign
+from campaigns.services import pause_campaign, start_campaign
 from campaigns.states import MessageStatus, Pacing
 from campaigns.trials import start_trial
 from chatapp.models import Line
@@ -199,6 +199,41 @@ async def test_a_message_found_before_the_hours_close_is_not_claimed_after(
     clock.show(THURSDAY, "19:00")
     with pytest.raises(LostClaim):
         await ledger.claim(state, due)
+
+
+async def test_who_lives_where_it_is_evening_by_now_is_not_claimed(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    await give_rules(desk.line, windows=BY_DAY, in_recipients_zone=True)
+    clock.show(THURSDAY, "16:59")  # 18:59 in Yekaterinburg
+    await in_orm(lists.running, desk.line, 2)
+    await in_orm(lambda: Message.objects.update(zone="Asia/Yekaterinburg"))
+    ledger = desk.sending.ledger
+    state = await ledger.look(desk.line.pk)
+    assert state is not None
+    due = await ledger.find_due(state, 1)
+    await in_orm(lambda: Message.objects.exclude(pk=due[0].message_id).update(zone=""))
+    clock.show(THURSDAY, "17:00")
+    with pytest.raises(LostClaim):
+        await ledger.claim(state, due)
+    assert await desk.serve() is not None
+    assert len(desk.accepted()) == 1
+
+
+async def test_a_pause_lets_a_resting_line_look_at_the_next_campaign(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    await give_rules(desk.line, windows=BY_DAY, in_recipients_zone=True)
+    clock.show(THURSDAY, "07:00")  # 09:00 in Yekaterinburg
+    at_home = await in_orm(lists.running, desk.line, 1)
+    await in_orm(lists.running, desk.line, 1, start=10)
+    east = Message.objects.exclude(campaign=at_home)
+    await in_orm(lambda: east.update(zone="Asia/Yekaterinburg"))
+    await desk.serve()
+    assert (await clock_of(desk)).is_resting
+    await in_orm(pause_campaign, campaign_id=at_home.pk, operator="anna")
+    await desk.serve()
+    assert len(desk.accepted()) == 1
 
 
 async def test_each_gets_it_when_it_is_day_where_he_lives(

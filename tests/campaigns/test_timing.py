@@ -16,7 +16,7 @@ from campaigns.hindrance_words import in_words
 from campaigns.hindrances import why_not_now
 from campaigns.ledger.entries import LostClaim
 from campaigns.ledger.moments import PAUSED_LATE
-from campaigns.models import Campaign, Event, Message, SliceMember
+from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
 from campaigns.refusals import NotPossibleNow, OfNoUseAnyMore, StartIsOver
 from campaigns.services import (
     cancel_campaign,
@@ -89,6 +89,16 @@ async def test_a_campaign_starts_by_itself_when_its_time_has_come(
     assert len(desk.accepted()) == 1
 
 
+async def test_a_start_wakes_a_line_that_rests(desk: Desk, clock: FrozenClock) -> None:
+    await timed(desk.line, 1, start_at=clock.now + timedelta(hours=1))
+    far = clock.now + timedelta(days=3)
+    await in_orm(LineClock.objects.update, is_resting=True, next_at=far)
+    clock.go_on(hours=1)
+    await desk.sending.ledger.start_scheduled()
+    await desk.serve()
+    assert len(desk.accepted()) == 1
+
+
 async def test_a_start_that_is_missed_by_far_waits_for_a_click(
     desk: Desk, clock: FrozenClock
 ) -> None:
@@ -136,6 +146,9 @@ async def test_a_start_in_the_past_is_refused_with_all_kept(
         await act(set_timing, draft, timing=Timing(start_at=at))
     with pytest.raises(OfNoUseAnyMore):
         await act(set_timing, draft, timing=Timing(use_until=at))
+    await in_orm(Campaign.objects.update, start_at=None)
+    with pytest.raises(OfNoUseAnyMore):
+        await act(start_campaign, draft)
     assert (await fresh(draft)).status == CampaignStatus.DRAFT
 
 

@@ -12,7 +12,7 @@ from campaigns.models import Campaign, LineRules, Message, SliceMember
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site, fresh, press_start, rings, words
+from tests.campaigns.browser import Site, fresh, hidden, press_start, rings, words
 
 
 def typed(days: float) -> str:
@@ -152,3 +152,19 @@ async def test_without_a_slice_there_is_no_page_of_it(site: Site, line: Line) ->
         assert (await site.post(f"/campaigns/99/{action}/")).status_code == 404
         assert (await site.get(f"/campaigns/99/{action}/")).status_code == 405
     assert await in_orm(LineRules.objects.count) == 0
+
+
+@pytest.mark.parametrize(
+    "timing", [{"use_until": typed(1)}, {"slice_size": "5"}, {"start_at": typed(1)}]
+)
+async def test_what_was_timed_since_it_was_shown_is_asked_again(
+    site: Site, line: Line, timing: dict[str, str]
+) -> None:
+    draft = await in_orm(lists.draft, line, 40)
+    shown = hidden(await site.get(f"/campaigns/{draft.pk}/confirm/"))
+    when = {"when": "at" if "start_at" in timing else "now", **timing}
+    await site.post(f"/campaigns/{draft.pk}/when/", **when)
+    page = await site.post(f"/campaigns/{draft.pk}/start/", **shown)
+    assert page.status_code == 409
+    assert "not what you were shown" in words(page)
+    assert (await fresh(draft)).status == CampaignStatus.DRAFT
