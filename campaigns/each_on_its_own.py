@@ -12,7 +12,7 @@ from campaigns.courier import Courier
 from campaigns.ledger import CLAIM_S, Ledger
 from campaigns.ledger.entries import Claimed, Head, LineState, LostClaim, Move
 from campaigns.pacing import Delays
-from campaigns.resting import among, rest, verdict_on
+from campaigns.resting import among, verdict_on
 from campaigns.rules import Verdict
 from chatapp.errors import ChatAppError, RetryLater
 from chatapp.limiter import Limiter
@@ -170,8 +170,6 @@ class EachOnItsOwn:
         state, now = self._state, await self.ledger.now()
         if self._error is not None:
             move = self.courier.setback(state, state.turn, self._error, now)
-        elif self._verdict.room == 0:
-            move = rest(state, self._verdict)
         else:
             pause_ms = self.delays.draw_ms()
             pause = timedelta(milliseconds=pause_ms)

@@ -243,6 +243,10 @@ async def test_a_stopped_line_sends_a_test_and_nothing_else(
     form = {**hidden(page), "phone": "8 999 000 11 22", "text": "Is it {alive}?"}
     for _ in range(2):  # two clicks
         await site.post(f"/lines/{desk.line.pk}/test/", **form)
+    other = {**form, "key": "another page's"}  # of somebody else, at the same time
+    await site.post(f"/lines/{desk.line.pk}/test/", **other)
+    tests = Campaign.objects.filter(is_line_test=True)
+    assert await in_orm(tests.count) == 1
     assert len(await desk.sending.ledger.overdue(by_s=2)) == 1
     await desk.serve()
     await desk.let_pauses_pass()
