@@ -210,3 +210,17 @@ def test_no_rules_leave_the_plan_to_the_pauses() -> None:
     assert plan.at - laid.ends_at == timedelta(seconds=27.5)
     assert laid.is_from_start
     assert [run.count for run in plan.runs] == [5]
+
+
+def test_what_is_under_way_now_says_nothing_of_the_days_behind_a_cap() -> None:
+    rules = Rules(MOSCOW, BY_DAY, day_cap=50)
+    bands = [
+        foresee(
+            LineNow(NOW, NOW, is_under_way=is_under_way, rules=rules),
+            [],
+            Work(300, ONE),
+            pace=PACE,
+        ).band
+        for is_under_way in (False, True)
+    ]
+    assert bands[0] == bands[1]
