@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos messages screenshots python
+.PHONY: help run test check chaos bench messages screenshots python
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -26,6 +26,11 @@ chaos: python ## kill, cut and flush while it sends; SEEDS=20, SEED=7, DB=sqlite
 	@$(PY) -m tests.chaos --seeds $(or $(SEEDS),20) $(if $(SEED),--seed $(SEED)) \
 	  --messages $(or $(MESSAGES),2000) --database $(or $(DB),mariadb) \
 	  $(if $(VERBOSE),--verbose)
+
+bench: python ## measure what the program promises, beside references; QUICK=1
+	@$(PYTHON) -I tests/prepare.py
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	@$(PY) -m benchmarks $(ARGS)
 
 screenshots: python ## take the pictures under docs/ anew, with Chromium
 	@$(PYTHON) -I tests/prepare.py

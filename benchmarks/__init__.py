@@ -1,0 +1,1 @@
+"""Speed as it is on this machine, beside references measured in the same run."""

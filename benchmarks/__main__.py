@@ -1,0 +1,31 @@
+"""Measures, and prints the table: `make bench`, `QUICK=1 make bench`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from benchmarks.figures import Figure, table
+from benchmarks.rig import open_rig
+
+API_S = 0.05
+
+
+def main(asked: list[str]) -> int:
+    """The exit code: 0 if every goal of what was measured is met."""
+    quick = bool(os.environ.get("QUICK"))
+    figures: list[Figure] = []
+    with open_rig(delay_s=API_S) as rig:
+        from benchmarks import lists, sending
+
+        count = 2_000 if quick else 20_000
+        if not asked or "send" in asked:
+            figures += sending.measure(rig, count)
+        if not asked or "list" in asked:
+            figures += lists.measure(100_000 if quick else 1_000_000)
+    print(table(figures))
+    return int(not all(figure.is_met for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

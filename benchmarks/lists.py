@@ -1,0 +1,125 @@
+"""What a long list costs: to bring in, to start, to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from asgi_app.valkey import PrivateValkey
+from benchmarks.figures import Figure, at_least, at_most, middle, percentile
+from campaigns import imports, services, uploads
+from campaigns.models import Campaign
+from campaigns.pacing import Delays
+from campaigns.recipients import PhoneList
+from campaigns.spreadsheets import look_at
+from campaigns.states import Pacing
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.browser import Site, open_site
+
+SHORT = 1_000
+LOOKS = 40
+DELAYS = Delays(0, 0, random.Random(1))
+
+
+def measure(count: int) -> list[Figure]:
+    line, _ = Line.objects.get_or_create(licence_id="100", messenger="grWhatsApp")
+    short = lists.running(line, SHORT, start=9_000_000)
+    before_mb = _peak_mb()
+    began = time.perf_counter()
+    draft = _import(line, count)
+    rows_per_s = count / (time.perf_counter() - began)
+    figures = [
+        Figure("import", rows_per_s, "rows/s", at_least(25_000)),
+        Figure("import memory", _peak_mb() - before_mb, "MB more", at_most(150)),
+    ]
+    began = time.perf_counter()
+    services.start_campaign(campaign_id=draft.pk, operator="bench")
+    took_s = time.perf_counter() - began
+    figures.append(Figure("start", took_s, "s", at_most(0.2)))
+    with _redis():
+        figures += asyncio.run(_look(draft, short))
+    return figures
+
+
+def _import(line: Line, count: int) -> Campaign:
+    text = "\n".join(f"+79{number:09d}" for number in range(count))
+    data = f"phone\n{text}\n".encode()
+    layout = look_at("list.csv", data, region="RU")
+    upload = uploads.keep(name="list.csv", data=data, layout=layout)
+    draft = services.create_campaign(
+        name="Long",
+        text="Hello",
+        line=line,
+        pacing=Pacing.ONE_AFTER_ANOTHER,
+        phones=PhoneList(),
+        delays=DELAYS,
+        operator="bench",
+        upload=(upload, layout),
+    )
+    del text, data
+    imports.go_on(upload_id=upload.pk, delays=DELAYS, region="RU")
+    draft.refresh_from_db()
+    assert draft.total == count, "not everything came in"
+    return draft
+
+
+async def _look(draft: Campaign, short: Campaign) -> list[Figure]:
+    async with open_site() as site:
+        page, small = f"/campaigns/{draft.pk}/", f"/campaigns/{short.pk}/"
+        long_ms = await _times(site, lambda: page)
+        short_ms = await _times(site, lambda: small)
+        found = [
+            Figure("page", percentile(long_ms, 0.95), "ms p95", at_most(25)),
+            Figure(
+                "page long",
+                middle(long_ms),
+                "ms",
+                at_most(2, of_ratio=True),
+                f"{SHORT:,} rows",
+                middle(short_ms),
+            ),
+        ]
+        for name, asked in (
+            ("filter", "?status=waiting"),
+            ("filter deep", "?before=end"),
+            ("filter phone", "search/?q=0001"),
+        ):
+            times = await _times(site, lambda asked=asked: page + asked)  # type: ignore[misc]
+            found.append(Figure(name, percentile(times, 0.95), "ms p95", at_most(50)))
+        return found
+
+
+async def _times(site: Site, path: Callable[[], str]) -> list[float]:
+    await site.get(path())
+    times = []
+    for _ in range(LOOKS):
+        began = time.perf_counter()
+        answer = await site.get(path())
+        times.append((time.perf_counter() - began) * 1000)
+        assert answer.status_code == 200, answer.text
+    return times
+
+
+@contextmanager
+def _redis() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = PrivateValkey(Path(folder))
+        server.start()
+        settings.REDIS_URL = server.url
+        try:
+            yield
+        finally:
+            server.stop()
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,179 @@
+"""How fast a line sends, beside a bare loop of the same client that stores nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+
+import uvloop
+
+from asgi_app.database import in_orm, open_door
+from benchmarks.figures import Figure, at_least, at_most, middle
+from benchmarks.rig import Rig
+from campaigns.courier import Courier
+from campaigns.ledger import Ledger
+from campaigns.models import Campaign
+from campaigns.pacing import Delays
+from campaigns.sending import Sending
+from campaigns.states import Pacing
+from chatapp.calls import Calls
+from chatapp.client import ChatApp
+from chatapp.limiter import Permits
+from chatapp.models import Line
+from chatapp.transport import open_http
+from chatapp.types import LineKey
+from tests.campaigns import lists
+
+LINE = LineKey("100", "grWhatsApp")
+IN_FLIGHT = 100
+ROUNDS = 3
+# At this pace the CPU of a message is told.
+STEADY_PER_S = 40
+
+
+class OneToken:
+    async def access(self) -> str:
+        return "token"
+
+    async def renew(self, *, stale: str) -> str:
+        return "token"
+
+
+class NoLimit:
+    """Grants whatever is asked for: the limit is not what is measured."""
+
+    async def take(self, count: int = 1) -> Permits:
+        return Permits(count, 0.0)
+
+    async def give_back(self, count: int) -> None:
+        return None
+
+    async def hold(self, seconds: float) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Pace:
+    per_s: float
+    cpu_ms: float
+
+
+def measure(rig: Rig, count: int) -> list[Figure]:
+    """`send` and `send_cpu`: ours and the bare loop, one after the other."""
+    ours, bare, steady = [], [], []
+    for number in range(ROUNDS):
+        bare.append(uvloop.run(_bare(rig, count)))
+        ours.append(uvloop.run(_ours(rig, count, start=number * count)))
+    steady.append(uvloop.run(_steady(rig, count // 20, start=ROUNDS * count)))
+    return [
+        Figure(
+            "send",
+            middle([pace.per_s for pace in ours]),
+            "messages/s",
+            at_least(0.70, of_ratio=True),
+            "bare loop",
+            middle([pace.per_s for pace in bare]),
+        ),
+        Figure(
+            "send_cpu",
+            middle([pace.cpu_ms for pace in steady]),
+            "ms/message",
+            at_most(1.0),
+            "bare loop",
+            middle([pace.cpu_ms for pace in bare]),
+        ),
+    ]
+
+
+async def _bare(rig: Rig, count: int) -> Pace:
+    async with open_http(rig.api_url) as http:
+        chatapp = ChatApp(Calls(http), OneToken(), NoLimit())  # type: ignore[arg-type]
+        left = iter(range(count))
+
+        async def go_on() -> None:
+            for number in left:
+                await chatapp.send_text(
+                    LINE,
+                    phone=f"+7999{number:07d}",
+                    text="Hello",
+                    tracking=f"{number:024x}",
+                    deadline=time.clock_gettime(time.CLOCK_BOOTTIME) + 90,
+                )
+
+        watch = _Watch()
+        await asyncio.gather(*(go_on() for _ in range(IN_FLIGHT)))
+        return watch.read(count)
+
+
+async def _ours(rig: Rig, count: int, *, start: int) -> Pace:
+    line = await in_orm(_line)
+    campaign = await in_orm(
+        lists.running,
+        line,
+        count,
+        start=start,
+        pacing=Pacing.EACH_ON_ITS_OWN,
+        delays=Delays(0, 0, random.Random(1)),
+    )
+    async with open_http(rig.api_url) as http:
+        sending = _sending(http, Delays(0, 0, random.Random(1)))
+        watch = _Watch()
+        while await sending.serve(line.pk) is not None:
+            pass
+        pace = watch.read(count)
+        await sending.ledger._door.close()
+    done = await in_orm(Campaign.objects.get, pk=campaign.pk)
+    assert done.accepted == count, "not everything was sent"
+    return pace
+
+
+async def _steady(rig: Rig, count: int, *, start: int) -> Pace:
+    """As many a second as ChatApp allows, each with a moment of its own."""
+    line = await in_orm(_line)
+    spread = count / STEADY_PER_S
+    delays = Delays(0, spread, random.Random(1))
+    await in_orm(
+        lists.running,
+        line,
+        count,
+        start=start,
+        pacing=Pacing.EACH_ON_ITS_OWN,
+        delays=delays,
+    )
+    async with open_http(rig.api_url) as http:
+        sending = _sending(http, delays)
+        watch = _Watch()
+        while (again_at := await sending.serve(line.pk)) is not None:
+            now = await sending.ledger.now()
+            await asyncio.sleep(max((again_at - now).total_seconds(), 0))
+        pace = watch.read(count)
+        await sending.ledger._door.close()
+    return pace
+
+
+def _sending(http: object, delays: Delays) -> Sending:
+    ledger = Ledger(open_door(), worker="bench")
+    limiter = NoLimit()
+    chatapp = ChatApp(Calls(http), OneToken(), limiter)  # type: ignore[arg-type]
+    courier = Courier(ledger, chatapp, random.Random(1))
+    return Sending(ledger, courier, OneToken(), limiter, delays)  # type: ignore[arg-type]
+
+
+def _line() -> Line:
+    line, _ = Line.objects.get_or_create(
+        licence_id=LINE.licence_id, messenger=LINE.messenger
+    )
+    return line
+
+
+class _Watch:
+    """Time and this process's CPU since it was made."""
+
+    def __init__(self) -> None:
+        self._at, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self, count: int) -> Pace:
+        took = time.perf_counter() - self._at
+        return Pace(count / took, (time.process_time() - self._cpu) * 1000 / count)
