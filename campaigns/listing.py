@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db.models import F
 
+from campaigns.message_rows import insert_messages
 from campaigns.models import Campaign, ListRemark, Message, Upload
 from campaigns.pacing import Delays
 from campaigns.recipients import (
@@ -31,7 +32,6 @@ from campaigns.zones import zone_of
 T = TypeVar("T")
 
 BATCH = 1000
-STATEMENT = 250
 
 
 def template_of(text: str) -> Template | None:
@@ -87,10 +87,15 @@ def store(
     delays: Delays,
 ) -> None:
     """Adds recipients and remarks that were judged, and counts them."""
-    rows = (_message(campaign, r, is_from_upload, delays) for r in phones.recipients)
-    for messages in batches(rows):
-        # With the values of many columns a statement must still fit into a packet.
-        Message.objects.bulk_create(messages, batch_size=STATEMENT)
+    own = campaign.pacing == Pacing.EACH_ON_ITS_OWN
+    for recipients in batches(phones.recipients):
+        insert_messages(
+            recipients,
+            campaign_id=campaign.pk,
+            is_from_upload=is_from_upload,
+            zones=[zone_of(r.phone, house=settings.TIME_ZONE) for r in recipients],
+            delays_ms=[delays.draw_ms() if own else 0 for _ in recipients],
+        )
     for remarks in batches(remark_row(campaign, r) for r in phones.remarks):
         ListRemark.objects.bulk_create(remarks)
     count = len(phones.recipients)
@@ -139,18 +144,3 @@ def batches(rows: Iterable[T]) -> Iterator[list[T]]:
     remaining = iter(rows)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-def _message(
-    campaign: Campaign, recipient: Recipient, is_from_upload: bool, delays: Delays
-) -> Message:
-    own = campaign.pacing == Pacing.EACH_ON_ITS_OWN
-    return Message(
-        campaign=campaign,
-        phone=recipient.phone,
-        fields=recipient.fields,
-        list_line=recipient.line or None,
-        is_from_upload=is_from_upload,
-        zone=zone_of(recipient.phone, house=settings.TIME_ZONE),
-        delay_ms=delays.draw_ms() if own else 0,
-    )
