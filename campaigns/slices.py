@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 
-from django.db.models import Max, Min
-
 from campaigns.models import Campaign, Message, SliceMember
 from campaigns.states import MessageStatus
 
@@ -22,20 +20,23 @@ def choose_slice(campaign: Campaign, size: int) -> None:
     """
     SliceMember.objects.filter(campaign=campaign).delete()
     waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
-    ends = waiting.aggregate(first=Min("pk"), last=Max("pk"))
+    # Of all of its keys: the ends of the waiting ones no index gives at once.
+    keys = Message.objects.filter(campaign=campaign).values_list("pk", flat=True)
+    first, last = keys.order_by("pk")[0], keys.order_by("-pk")[0]
     chosen: dict[int, None] = {}
     source = random.SystemRandom()
     for _ in range(_ROUNDS):
-        drawn = [
-            source.randint(ends["first"], ends["last"]) for _ in range(_DRAWN_AT_ONCE)
-        ]
-        there = set(waiting.filter(pk__in=drawn).values_list("pk", flat=True))
+        drawn = [source.randint(first, last) for _ in range(_DRAWN_AT_ONCE)]
+        # By nothing but the key, lest SQLite reads all that waits instead.
+        rows = Message.objects.filter(pk__in=drawn)
+        found = rows.values_list("pk", "campaign_id", "status")
+        there = {pk for pk, *of in found if of == [campaign.pk, MessageStatus.WAITING]}
         chosen |= dict.fromkeys(pk for pk in drawn if pk in there)
         if len(chosen) >= size:
             break
     else:
-        keys = list(waiting.values_list("pk", flat=True))
-        chosen = dict.fromkeys(source.sample(keys, size))
+        all_waiting = list(waiting.values_list("pk", flat=True))
+        chosen = dict.fromkeys(source.sample(all_waiting, size))
     SliceMember.objects.bulk_create(
         SliceMember(campaign=campaign, message_id=pk) for pk in list(chosen)[:size]
     )
