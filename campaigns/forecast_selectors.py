@@ -97,7 +97,7 @@ class LinePlan:
         return [
             self._work(
                 campaign,
-                campaign.waiting if campaign == own else to_send(campaign),
+                is_own=campaign == own,
                 is_first=campaign == campaigns[0],
             )
             for campaign in campaigns
@@ -112,15 +112,19 @@ class LinePlan:
             return Condition.CONTINUED
         return Condition.LINE_GOES_ON if self.is_held else None
 
-    def _work(self, campaign: Campaign, count: int, *, is_first: bool) -> Work:
+    def _work(self, campaign: Campaign, *, is_own: bool, is_first: bool) -> Work:
         work = Work(
-            count,
+            campaign.waiting if is_own else to_send(campaign),
             Pacing(campaign.pacing),
             zones=count_zones(campaign, self.state.rules),
             not_before=None if campaign.started_at else campaign.start_at,
             is_trial=campaign.is_trial,
         )
-        is_drawn_anew = campaign.draw_anew or campaign.status == CampaignStatus.PAUSED
+        # Resume draws anew, and so does Continue.
+        waits_for_click = campaign.status == CampaignStatus.PAUSED or (
+            is_own and campaign.slice_is_open
+        )
+        is_drawn_anew = campaign.draw_anew or waits_for_click
         if work.pacing == Pacing.ONE_AFTER_ANOTHER or is_drawn_anew:
             return work
         delay = timedelta(milliseconds=_last_delay_ms(campaign))

@@ -17,6 +17,7 @@ from campaigns.services import (
     StartIsOver,
     note,
     plan_of,
+    refuse_what_is_over,
     wind_clock,
 )
 from campaigns.states import CampaignStatus
@@ -92,7 +93,8 @@ def unschedule(*, campaign_id: int, operator: str) -> None:
 def continue_campaign(*, campaign_id: int, operator: str) -> int:
     """Lets the others have it too, and returns the line to ring.
 
-    Raises NotPossibleNow when it was done before, or the campaign has ended.
+    Raises NotPossibleNow when it was done before, or the campaign has ended, and
+    OfNoUseAnyMore.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
@@ -100,11 +102,15 @@ def continue_campaign(*, campaign_id: int, operator: str) -> int:
         may_go_on = campaign.status in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}
         if not (campaign.slice_is_open and may_go_on):
             raise NotPossibleNow(campaign.state)
-        Campaign.objects.filter(pk=campaign_id).update(slice_is_open=False)
-        campaign.slice_is_open = False
+        refuse_what_is_over(campaign, now)
         # The plan counts from here: how long somebody would think was not foreseen.
+        plan = plan_of(campaign)
         Campaign.objects.filter(pk=campaign_id).update(
-            woken_at=now, draw_anew=True, delays_from=None, **plan_of(campaign)
+            slice_is_open=False,
+            woken_at=now,
+            draw_anew=True,
+            delays_from=None,
+            **plan,
         )
         note(campaign_id, "continued", operator, now)
         return wind_clock(campaign_id, now)
