@@ -12,6 +12,7 @@ from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import read_forecast
 from campaigns.intervals import Interval, wilson_with_open
 from campaigns.models import Campaign, Message, SliceMember
+from campaigns.results import QUIET
 from campaigns.states import CampaignStatus, MessageStatus
 
 _UNDECIDED = frozenset(
@@ -83,7 +84,13 @@ class SlicePage:
 
     @property
     def has_news_to_come(self) -> bool:
-        return self.may_continue and bool(self.delivered.open_ones)
+        """Whether some may still climb: until it has been quiet for long."""
+        if self.still_to_leave:
+            return self.may_continue
+        moments = [(m.read_at, m.delivered_at, m.answered_at) for m in self.members]
+        lately = max((at for of in moments for at in of if at), default=None)
+        is_quiet = lately is None or self.now - lately >= QUIET
+        return bool(self.read.open_ones) and not is_quiet
 
 
 def read_slice(*, campaign_id: int) -> SlicePage:
@@ -102,7 +109,7 @@ def read_slice(*, campaign_id: int) -> SlicePage:
         campaign=campaign,
         now=now,
         members=members,
-        counts=dict(counts),
+        counts={status: counts[status] for status in MessageStatus if counts[status]},
         delivered=Outcome(arrived, undecided, told),
         read=Outcome(
             counts[MessageStatus.READ],

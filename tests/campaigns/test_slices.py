@@ -200,3 +200,27 @@ async def test_a_slice_goes_with_its_campaign(desk: Desk) -> None:
         pass
     assert await in_orm(SliceMember.objects.count) == 0
     assert await in_orm(Campaign.including_deleted.count) == 0
+
+
+async def test_its_page_reloads_until_it_has_been_quiet_for_long(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    campaign = await sliced(desk.line, 6, slice_size=2)
+
+    async def is_live() -> bool:
+        page = await in_orm(read_slice, campaign_id=campaign.pk)
+        return page.has_news_to_come
+
+    assert await is_live()
+    await desk.serve_all()
+    assert await is_live()
+    clock.go_on(minutes=11)
+    assert not await is_live()
+    members = Message.objects.filter(slicemember__campaign=campaign)
+    arrived = {"status": MessageStatus.DELIVERED, "delivered_at": clock.now}
+    await in_orm(lambda: members.update(**arrived))
+    assert await is_live()  # they may be read
+    await act(continue_campaign, campaign)
+    assert await is_live()
+    await in_orm(lambda: members.update(status=MessageStatus.READ))
+    assert not await is_live()

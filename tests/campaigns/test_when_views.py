@@ -130,6 +130,7 @@ async def test_the_page_of_a_slice_tells_its_shares_and_asks_once(
     page = words(await site.get(f"/campaigns/{draft.pk}/slice/"))
     assert "20 were chosen at random and got it first" in page
     assert "17–20 of 20: 64–100 %" in page
+    assert "Of 3 nobody knows yet" in page
     assert "Continue: send to 80 more" in page
     shown = words(await site.get(f"/campaigns/{draft.pk}/"))
     assert "80 others wait for you to continue or stop." in shown
