@@ -108,7 +108,7 @@ class LinePlan:
             return None if campaign.start_at else Condition.STARTED
         if campaign.status == CampaignStatus.PAUSED:
             return Condition.RESUMED
-        if campaign.slice_is_open:
+        if campaign.slice_is_open and campaign.has_started:
             return Condition.CONTINUED
         return Condition.LINE_GOES_ON if self.is_held else None
 

@@ -41,6 +41,7 @@ async def test_a_draft_is_timed_and_the_page_before_the_start_says_so(
     assert await in_orm(SliceMember.objects.count) == 20
     shown = words(await site.get(f"/campaigns/{draft.pk}/"))
     assert "It starts by itself" in shown
+    assert "If you continue now" not in shown
     assert "Start now" in shown
     await site.post(f"/campaigns/{draft.pk}/start-now/")
     assert (await fresh(draft)).status == CampaignStatus.RUNNING
