@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from campaigns.hours import (
     ALWAYS,
+    LONGEST_REST,
     Hours,
     Stretch,
     Window,
@@ -179,10 +180,8 @@ def hour_of(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def hour_after(now: datetime, zone: ZoneInfo) -> datetime:
-    """When the hour after this one begins."""
-    after = hour_of(now + timedelta(hours=1), zone)
-    # Where clocks are put back by half an hour, as on Lord Howe, one is longer.
-    return after if after > now else after + timedelta(hours=1)
+    """When the hour after this one begins, an hour later whatever clocks do."""
+    return hour_of(now, zone) + timedelta(hours=1)
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> datetime:
@@ -227,13 +226,29 @@ def zones_of(rules: Rules, key: str, at: datetime) -> tuple[ZoneInfo, ...]:
     if not key:
         return (rules.zone,)
     zones = tuple(_zone(name) for name in key.split(ZONE_MARK))
-    today = at.astimezone(rules.zone).date()
-    monday = today - timedelta(days=today.weekday())
-    return zones if meet_in_week(rules.hours, zones, monday) else (rules.zone,)
+    meet = meet_in_week(rules.hours, zones, _monday(at, rules.zone))
+    return zones if meet else (rules.zone,)
 
 
 def _open_from(rules: Rules, key: str, at: datetime) -> Stretch | None:
-    return next_stretch(rules.hours, zones_of(rules, key, at), at)
+    """The first stretch from `at` on, within a week where weeks may differ."""
+    if ZONE_MARK not in key:
+        return next_stretch(rules.hours, zones_of(rules, key, at), at)
+    since = at
+    while since - at < LONGEST_REST:
+        next_monday = _monday(since, rules.zone) + timedelta(days=7)
+        ends = _midnight(next_monday, rules.zone)
+        found = next_stretch(rules.hours, zones_of(rules, key, since), since)
+        if found and found.since < ends:
+            return Stretch(found.since, min(found.until, ends))
+        since = ends
+    return None
+
+
+def _monday(at: datetime, zone: ZoneInfo) -> date:
+    """That of the week that it is."""
+    today = at.astimezone(zone).date()
+    return today - timedelta(days=today.weekday())
 
 
 def _opens(rules: Rules, keys: Sequence[str], at: datetime) -> datetime | None:
