@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -12,11 +13,21 @@ from campaigns.hours import DAY_MINUTES, Window
 # A range of days off that is longer is a slip of the pen.
 LONGEST_RANGE = timedelta(days=366)
 MOST_DAYS = 1000
+# The same where it goes over a New Year that nobody has written.
+LONGEST_UNWRITTEN = timedelta(days=183)
+CENTURY = range(2000, 2100)  # another year is a slip as well
+LEAPS_APART = 8  # years, at most
 
-_PART = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*[-–—]\s*(\d{1,2})(?:[:.](\d{2}))?")
-_DATE = r"(\d{1,4})[.\-/](\d{1,2})(?:[.\-/](\d{1,4}))?"
-_RANGE = re.compile(rf"{_DATE}(?:\s*[–—]\s*|\s+-\s+|\s*\.\.\.?\s*){_DATE}")
-_ONE = re.compile(_DATE)
+_PART = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*[-–—−]\s*(\d{1,2})(?:[:.](\d{2}))?")
+# One sign divides all of a date: by "1-8.01" people mean two days, not 2001.
+_YEAR_FIRST = re.compile(r"(?P<year>\d{4})([.\-/])(?P<month>\d{1,2})\2(?P<day>\d{1,2})")
+_DAY_FIRST = re.compile(
+    r"(?P<day>\d{1,2})([.\-/])(?P<month>\d{1,2})(?:\2(?P<year>\d{4}|\d{2}))?(?:\s*г\.?)?"
+)
+_RANGES = (
+    re.compile(r"(.+?)(?:\s*[–—−]\s*|\s+-\s+|\s*\.\.\.?\s*)(.+)"),
+    re.compile(r"([^-]+)-([^-]+)"),
+)
 
 
 class NotUnderstood(ValueError):
@@ -58,20 +69,7 @@ def read_days(text: str, *, today: date) -> frozenset[date]:
     """
     days: set[date] = set()
     for piece in filter(None, (part.strip() for part in re.split("[,;\n]", text))):
-        if match := _RANGE.fullmatch(piece):
-            last = _date(match[4], match[5], match[6], today=today)
-            year = str(last.year) if last else None
-            first = _date(match[1], match[2], match[3] or year, today=today)
-            if first and last and match[3] is None and first > last:
-                first = first.replace(year=first.year - 1)  # over the New Year
-        elif match := _ONE.fullmatch(piece):
-            first = last = _date(match[1], match[2], match[3], today=today)
-        else:
-            raise NotUnderstood(piece)
-        if first is None or last is None:
-            raise NotUnderstood(piece)
-        if not timedelta() <= last - first <= LONGEST_RANGE:
-            raise NotUnderstood(piece, "backwards")
+        first, last = _ends(piece, today)
         days.update(first + timedelta(days=n) for n in range((last - first).days + 1))
         if len(days) > MOST_DAYS:
             raise NotUnderstood(piece, "too_many")
@@ -102,15 +100,56 @@ def _minutes(hours: str, minutes: str | None) -> int | None:
     return found if is_time else None
 
 
-def _date(first: str, second: str, third: str | None, *, today: date) -> date | None:
-    """None for a day that no calendar has."""
-    try:
-        if len(first) == 4 and third:
-            return date(int(first), int(second), int(third))
-        if third:
-            year = int(third)
-            return date(year + 2000 if year < 100 else year, int(second), int(first))
-        day = date(today.year, int(second), int(first))
-        return day if day >= today else date(today.year + 1, int(second), int(first))
-    except ValueError:
-        return None
+def _ends(piece: str, today: date) -> tuple[date, date]:
+    """The first and the last of the days that a piece names."""
+    longest = LONGEST_RANGE
+    if typed := _typed(piece):
+        first = last = _coming(typed, today)
+    elif both := _split(piece):
+        last = _coming(both[1], today)
+        first = _before(both[0], last) if last else None
+        if not both[0]["year"]:
+            longest = LONGEST_UNWRITTEN
+    else:
+        raise NotUnderstood(piece)
+    if first is None or last is None:
+        raise NotUnderstood(piece)
+    if not timedelta() <= last - first <= longest:
+        raise NotUnderstood(piece, "backwards")
+    return first, last
+
+
+def _typed(text: str) -> re.Match[str] | None:
+    return _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text)
+
+
+def _split(piece: str) -> tuple[re.Match[str], re.Match[str]] | None:
+    for pattern in _RANGES:
+        if (match := pattern.fullmatch(piece)) and (
+            (first := _typed(match[1])) and (last := _typed(match[2]))
+        ):
+            return first, last
+    return None
+
+
+def _coming(typed: re.Match[str], today: date) -> date | None:
+    """The day as written, else the next such day; None where no calendar has it."""
+    years = range(today.year, today.year + LEAPS_APART + 1)
+    days = _days(typed, years)
+    return next((day for day in days if typed["year"] or day >= today), None)
+
+
+def _before(typed: re.Match[str], last: date) -> date | None:
+    """The day as written, else the last such day up to another."""
+    years = range(last.year, last.year - LEAPS_APART - 1, -1)
+    days = _days(typed, years)
+    return next((day for day in days if typed["year"] or day <= last), None)
+
+
+def _days(typed: re.Match[str], years: Iterable[int]) -> Iterator[date]:
+    if written := typed["year"]:
+        years = [int(written) + 2000 if len(written) == 2 else int(written)]
+    for year in years:
+        with suppress(ValueError):
+            if year in CENTURY:
+                yield date(year, int(typed["month"]), int(typed["day"]))

@@ -31,6 +31,7 @@ TODAY = date(2026, 11, 26)
         ("09:00–13:00, 14:30—19", [(540, 780), (870, 1140)]),
         ("14-19; 9.30-13", [(570, 780), (840, 1140)]),
         ("0-24", [(0, 1440)]),
+        ("9−18", [(540, 1080)]),
     ],
 )
 def test_windows_are_read_as_people_write_them(
@@ -70,6 +71,11 @@ def test_what_is_no_window_is_named(typed: str, why: str) -> None:
         ("31.12–01.01.2027", ["2026-12-31", "2027-01-01"]),
         ("08.03.2027, 09.03.2027\n08.03.2027", ["2027-03-08", "2027-03-09"]),
         ("29.02.2028", ["2028-02-29"]),
+        ("29.02", ["2028-02-29"]),
+        ("31.12.2026-01.01.2027", ["2026-12-31", "2027-01-01"]),
+        ("31.12-01.01", ["2026-12-31", "2027-01-01"]),
+        ("2026-12-31 – 2027-01-01", ["2026-12-31", "2027-01-01"]),
+        ("31.12.2026 г.", ["2026-12-31"]),
     ],
 )
 def test_days_off_are_read_as_people_write_them(typed: str, days: list[str]) -> None:
@@ -86,6 +92,14 @@ def test_days_off_are_read_as_people_write_them(typed: str, days: list[str]) -> 
         ("29.02.2027", ""),
         ("08.01.2027 – 01.01.2027", "backwards"),
         ("01.01.2027 – 01.01.2029", "backwards"),
+        # Two days and not nearly a year, as nobody has written one.
+        ("08.01–01.01", "backwards"),
+        ("29.02–15.01.2028", "backwards"),
+        # Not the 8th of January 2001, nor a year that is long over.
+        ("1-8.01", ""),
+        ("01.01-08", ""),
+        ("31.12.202", ""),
+        ("31.12.0202", ""),
     ],
 )
 def test_what_is_no_day_is_named(typed: str, why: str) -> None:
