@@ -17,7 +17,7 @@ from campaigns.hindrances import (
 from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, LineClock
 from campaigns.next_up import Due, next_on_line
-from campaigns.rules import Rules, Tally
+from campaigns.rules import HOUSE, Rules, Tally
 from campaigns.silence import Silence
 from campaigns.silence_selectors import read_silence
 from campaigns.states import CampaignStatus
@@ -78,6 +78,11 @@ class LinePage:
     @property
     def tally(self) -> Tally:
         return tally_of(self.clock)
+
+    @property
+    def zones(self) -> Sequence[str]:
+        """Where those wait to whom it sends now."""
+        return self.around.zones.get(self.line.pk, (HOUSE,))
 
     @property
     def days_off(self) -> Sequence[date]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from campaigns.forecast_words import moment
 from campaigns.rules import (
+    HOUSE,
     Rules,
     Tally,
     Why,
@@ -44,9 +45,11 @@ def resting(why: Why, until: datetime | None) -> str:
     return f"{RESTS[why]} {_('It goes on at {when}.').format(when=moment(until))}"
 
 
-def verdict(rules: Rules, tally: Tally, now: datetime) -> str:
-    """Whether the line may send now, in a sentence."""
-    found = may_send(rules, tally, now)
+def verdict(
+    rules: Rules, tally: Tally, now: datetime, zones: Sequence[str] = (HOUSE,)
+) -> str:
+    """Whether the line may send now to somebody in these zones, in a sentence."""
+    found = may_send(rules, tally, now, zones)
     if found.room == 0 and found.why is not None:
         return resting(found.why, found.until)
     return _("It may send now.")

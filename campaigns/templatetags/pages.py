@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django import template
@@ -138,9 +139,9 @@ def rules_in_short(rules: Rules) -> str:
 
 
 @register.simple_tag
-def verdict(rules: Rules, tally: Tally, now: datetime) -> str:
+def verdict(rules: Rules, tally: Tally, now: datetime, zones: Sequence[str]) -> str:
     """Whether the line may send now, and if not, why and until when."""
-    return rules_words.verdict(rules, tally, now)
+    return rules_words.verdict(rules, tally, now, zones)
 
 
 @register.simple_tag

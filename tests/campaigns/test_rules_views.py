@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis.asyncio import Redis
 
-from asgi_app.database import in_orm
+from asgi_app.database import in_orm, orm_now
 from campaigns.hours import Window
 from campaigns.line_rules import rules_of
-from campaigns.models import LineClock, LineRules
+from campaigns.models import LineClock, LineRules, Message
 from campaigns.rules_text import (
     NotUnderstood,
     read_days,
@@ -18,7 +19,7 @@ from campaigns.rules_text import (
 )
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site, rings
+from tests.campaigns.browser import Site, rings, words
 
 TODAY = date(2026, 11, 26)
 
@@ -178,6 +179,25 @@ async def test_what_somebody_else_saved_meanwhile_is_not_undone(
     assert "anna has saved other rules meanwhile." in page.text
     assert 'value="7"' in page.text
     assert (await in_orm(rules_of, line.pk)).hour_cap == 40
+
+
+async def test_the_page_says_what_the_recipients_clock_allows(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    now = (await in_orm(orm_now)).astimezone(ZoneInfo("Asia/Tashkent"))
+    minute = now.hour * 60 + now.minute
+    window = Window(max(minute - 30, 0), min(minute + 30, 1440))
+    stored = [[str(window).split("–")]] * 7
+    await in_orm(
+        LineRules.objects.create, line=line, windows=stored, in_recipients_zone=True
+    )
+    # Where the house is it is two hours earlier.
+    asleep = words(await site.get(f"/lines/{line.pk}/"))
+    assert "It is outside the line" in asleep
+    await in_orm(Message.objects.filter(campaign=campaign).update, zone="Asia/Tashkent")
+    awake = words(await site.get(f"/lines/{line.pk}/"))
+    assert "It may send now." in awake
 
 
 async def test_an_unknown_line_has_no_rules(site: Site) -> None:
