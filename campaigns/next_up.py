@@ -11,7 +11,7 @@ from django.conf import settings
 from campaigns.hindrances import Hindrance, Kind, Surroundings
 from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, Message
-from campaigns.rules import NO_RULES, Why, may_send
+from campaigns.rules import HOUSE, NO_RULES, Why, may_send
 from campaigns.states import MessageStatus, Pacing
 
 # A line with one of these still has a time for its next try.
@@ -93,8 +93,9 @@ def _paced(
     if campaign.is_trial:
         rules = NO_RULES
     tally = tally_of(around.clocks.get(campaign.line_id))
+    zones = around.zones.get(campaign.line_id, (HOUSE,))
     while True:
-        verdict = may_send(rules, tally, at)
+        verdict = may_send(rules, tally, at, zones)
         if verdict.room == 0:
             if verdict.until is None:
                 return
