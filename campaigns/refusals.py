@@ -55,6 +55,10 @@ class OfNoUseAnyMore(CampaignError):
     """Its last moment has passed."""
 
 
+class HasExpired(OfNoUseAnyMore):
+    """It passed after the start: what still waits is never sent."""
+
+
 class StartIsOver(CampaignError):
     """The moment at which it was to start by itself has passed."""
 

@@ -25,6 +25,7 @@ from campaigns.refusals import (
     AlreadyListed,
     CampaignError,
     ChangedSinceShown,
+    HasExpired,
     ListNotIn,
     NobodyToSendTo,
     NotPossibleNow,
@@ -44,6 +45,7 @@ __all__ = [
     "AlreadyListed",
     "CampaignError",
     "ChangedSinceShown",
+    "HasExpired",
     "ListNotIn",
     "NobodyToSendTo",
     "NotPossibleNow",
@@ -239,7 +241,8 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
 def refuse_what_is_over(campaign: Campaign, now: datetime) -> None:
     """Raises OfNoUseAnyMore once the last moment of a campaign has passed."""
     if campaign.use_until is not None and campaign.use_until <= now:
-        raise OfNoUseAnyMore
+        is_draft = campaign.status == CampaignStatus.DRAFT
+        raise OfNoUseAnyMore if is_draft else HasExpired
 
 
 def wind_clock(campaign_id: int, now: datetime) -> int:

@@ -37,7 +37,8 @@ class Timing:
 def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
     """Keeps how a draft is to start; of what was started only until when it is of use.
 
-    Raises NotPossibleNow, StartIsOver or OfNoUseAnyMore.
+    A last moment that has passed since the start stays. Raises NotPossibleNow,
+    StartIsOver or OfNoUseAnyMore.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
@@ -49,19 +50,29 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
             changes |= {"start_at": timing.start_at, "slice_size": timing.slice_size}
         elif campaign.status not in _LASTING or campaign.is_sent_out:
             raise NotPossibleNow(campaign.state)
-        if timing.use_until is not None and timing.use_until <= now:
+        else:
+            # Whether the sweep has been there yet changes nothing.
+            refuse_what_is_over(campaign, now)
+        begins = now
+        if campaign.status == CampaignStatus.SCHEDULED and campaign.start_at:
+            begins = max(now, campaign.start_at)
+        if timing.use_until is not None and timing.use_until <= begins:
             raise OfNoUseAnyMore
         Campaign.objects.filter(pk=campaign_id).update(**changes)
         note(campaign_id, "timed", operator, now)
 
 
 def start_now(*, campaign_id: int, operator: str) -> int:
-    """Starts at once what was to start by itself; returns the line to ring."""
+    """Starts at once what was to start by itself; returns the line to ring.
+
+    Raises NotPossibleNow or OfNoUseAnyMore.
+    """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED:
             raise NotPossibleNow(campaign.state)
         now = orm_now()
+        refuse_what_is_over(campaign, now)
         campaign.status, campaign.started_at = CampaignStatus.RUNNING, now
         Campaign.objects.filter(pk=campaign_id).update(
             status=CampaignStatus.RUNNING,

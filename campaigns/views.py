@@ -230,6 +230,11 @@ def in_words(error: services.CampaignError) -> str:
     """Why nothing was done, as the page says it."""
     if isinstance(error, services.NotPossibleNow):
         return str(wording.NOT_POSSIBLE[error.state])
+    if isinstance(error, services.HasExpired):
+        return _(
+            "Its last moment has passed: what still waits expires, and is never sent. "
+            "To send it all the same, copy the campaign."
+        )
     if isinstance(error, services.OfNoUseAnyMore):
         return _(
             "Its last moment has passed: what still waits expires. Choose a later one, "

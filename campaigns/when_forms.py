@@ -118,12 +118,18 @@ class WhenForm(forms.Form):
             cleaned["start_at"] = None
         elif "start_at" not in self.errors:
             self._check_start(cleaned)
-        begins = cleaned.get("start_at") or self._now
+        begins = cleaned.get("start_at") or self._starts_at()
         use_until = cleaned.get("use_until")
         if use_until is not None and use_until <= begins:
             said = _("This is before the start, or over already.")
             self.add_error("use_until", said)
         return cleaned
+
+    def _starts_at(self) -> datetime:
+        """When a campaign that is timed no more starts by itself, else now."""
+        start_at = self._campaign.start_at
+        is_scheduled = self._campaign.status == CampaignStatus.SCHEDULED
+        return start_at if is_scheduled and start_at is not None else self._now
 
     def _check_start(self, cleaned: dict[str, Any]) -> None:
         start_at = cleaned.get("start_at")

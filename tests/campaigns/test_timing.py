@@ -17,7 +17,7 @@ from campaigns.hindrances import why_not_now
 from campaigns.ledger.entries import LostClaim
 from campaigns.ledger.moments import PAUSED_LATE
 from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
-from campaigns.refusals import NotPossibleNow, OfNoUseAnyMore, StartIsOver
+from campaigns.refusals import HasExpired, NotPossibleNow, OfNoUseAnyMore, StartIsOver
 from campaigns.services import (
     cancel_campaign,
     pause_campaign,
@@ -203,6 +203,34 @@ async def test_more_time_helps_what_still_waits(desk: Desk, clock: FrozenClock) 
     assert len(desk.accepted()) == 1
     with pytest.raises(NotPossibleNow):
         await act(set_timing, campaign, timing=Timing(use_until=None))
+
+
+async def test_a_last_moment_that_has_passed_is_not_moved(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    campaign = await timed(desk.line, 2, use_until=clock.now + timedelta(hours=1))
+    clock.go_on(hours=2)  # the machine was off: nothing has expired yet
+    for use_until in (clock.now + timedelta(hours=1), None):
+        with pytest.raises(HasExpired):
+            await act(set_timing, campaign, timing=Timing(use_until=use_until))
+    assert await desk.sending.ledger.expire() == 2
+
+
+async def test_what_is_scheduled_is_of_use_beyond_its_start(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    start_at = clock.now + timedelta(hours=2)
+    campaign = await timed(desk.line, 2, start_at=start_at)
+    with pytest.raises(OfNoUseAnyMore):
+        await act(set_timing, campaign, timing=Timing(use_until=start_at))
+    later = start_at + timedelta(hours=1)
+    await act(set_timing, campaign, timing=Timing(use_until=later))
+    clock.now = later  # the machine was off meanwhile
+    with pytest.raises(HasExpired):
+        await act(start_now, campaign)
+    await desk.sending.ledger.start_scheduled()
+    assert await desk.serve() is None
+    assert await desk.sending.ledger.expire() == 2
 
 
 async def test_what_failed_is_not_tried_again_when_it_is_of_no_use(

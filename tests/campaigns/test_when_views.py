@@ -113,6 +113,31 @@ async def test_what_runs_keeps_only_its_last_moment(site: Site, line: Line) -> N
     assert "what is still waiting then expires" in shown
 
 
+async def test_what_was_of_no_use_any_more_is_not_revived(
+    site: Site, line: Line
+) -> None:
+    running = await in_orm(lists.running, line, 5)
+    await told(running, use_until=timezone.now() - timedelta(minutes=1))
+    address = f"/campaigns/{running.pk}/when/"
+    assert address not in (await site.get(f"/campaigns/{running.pk}/")).text
+    page = await site.post(address, use_until=typed(1))
+    assert page.status_code == 409
+    assert "To send it all the same, copy the campaign." in words(page)
+
+
+async def test_what_is_scheduled_is_not_over_before_it_starts(
+    site: Site, line: Line
+) -> None:
+    scheduled = await in_orm(lists.running, line, 5)
+    start_at = timezone.now() + timedelta(days=1)
+    await told(scheduled, status=CampaignStatus.SCHEDULED, start_at=start_at)
+    address = f"/campaigns/{scheduled.pk}/when/"
+    page = await site.post(address, use_until=typed(0.5))
+    assert page.status_code == 422
+    assert "This is before the start, or over already." in words(page)
+    assert (await site.post(address, use_until=typed(2))).status_code == 302
+
+
 async def test_the_page_of_a_slice_tells_its_shares_and_asks_once(
     site: Site, line: Line
 ) -> None:
