@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.dateparse import parse_datetime
 
 from asgi_app.database import orm_now
@@ -21,7 +21,8 @@ from campaigns.models import (
 )
 from campaigns.silence import Silence
 from campaigns.silence_selectors import read_silence
-from campaigns.states import CampaignStatus, MessageStatus
+from campaigns.states import MessageStatus
+from campaigns.turns import runnable
 from chatapp.models import Line
 
 WORKERS_SHOWN = 50
@@ -115,10 +116,10 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     beats = list(WorkerBeat.objects.order_by("-beat_at")[:WORKERS_SHOWN])
     # By the index worker_beat.
     alive = WorkerBeat.objects.filter(beat_at__gt=now - ALIVE_FOR).count()
-    waiting = _waiting_clocks()
+    waiting = _waiting_clocks(now)
     going = waiting.filter(stopped_at=None)
     clocks = list(going.order_by("next_at")[:LINES_SHOWN])
-    heads = _heads([clock.line_id for clock in clocks])
+    heads = _heads([clock.line_id for clock in clocks], now)
     claims, overdue = _claims(now)
     return DatabaseFacts(
         now=now,
@@ -148,28 +149,29 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     )
 
 
-def _waiting_clocks() -> QuerySet[LineClock]:
+def _waiting_clocks(now: datetime) -> QuerySet[LineClock]:
     """Clocks of lines with something to send.
 
     There are few lines; of each the index campaign_head finds the campaigns.
     """
-    has_some = Exists(_running_of(OuterRef("line")))
+    has_some = Exists(_running_of(OuterRef("line"), now))
     return LineClock.objects.filter(has_some).select_related("line")
 
 
-def _heads(line_ids: Sequence[int]) -> dict[int, Campaign]:
+def _heads(line_ids: Sequence[int], now: datetime) -> dict[int, Campaign]:
     """By the line's id the campaign whose turn it is there."""
-    head = _running_of(OuterRef("pk")).order_by("started_at", "pk").values("pk")[:1]
+    running = _running_of(OuterRef("pk"), now)
+    head = running.order_by("started_at", "pk").values("pk")[:1]
     lines = Line.objects.filter(pk__in=line_ids).annotate(head_id=Subquery(head))
     by_line = dict(lines.values_list("pk", "head_id"))
     campaigns = Campaign.objects.in_bulk([pk for pk in by_line.values() if pk])
     return {line: campaigns[pk] for line, pk in by_line.items() if pk in campaigns}
 
 
-def _running_of(line: OuterRef) -> QuerySet[Campaign]:
-    return Campaign.objects.filter(
-        line=line, status=CampaignStatus.RUNNING, waiting__gt=0
-    )
+def _running_of(line: OuterRef, now: datetime) -> QuerySet[Campaign]:
+    """What a line has to send; not what waits for a click, or to expire."""
+    of_use = Q(use_until=None) | Q(use_until__gt=now)
+    return runnable().filter(of_use, line=line)
 
 
 def _claims(now: datetime) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from asgi_app.database import in_orm, orm_now
 from campaigns import queue_selectors
 from campaigns.ledger import Ledger
-from campaigns.models import FailedJob, LineClock, ShelvedStatus, WorkerBeat
+from campaigns.models import Campaign, FailedJob, LineClock, ShelvedStatus, WorkerBeat
 from campaigns.queue_selectors import read_facts
 from campaigns.spool import Spool
 from chatapp.models import Line
@@ -134,6 +134,21 @@ async def test_an_overdue_line_is_named_with_how_late_it_is(
     said = words(await site.get(PAGE))
     assert "The clock runs 3 min late" in said
     assert "3 min late" in said.partition("Lines with something to send")[2]
+
+
+@pytest.mark.parametrize("holds", ["slice", "use_until"])
+async def test_what_waits_for_a_click_or_to_expire_is_not_late(
+    site: Site, line: Line, holds: str
+) -> None:
+    await seen()
+    campaign = await in_orm(lists.running, line, 2)
+    await line_due(line, 86400)
+    past = await in_orm(orm_now) - timedelta(seconds=1)
+    told = {"slice_is_open": True} if holds == "slice" else {"use_until": past}
+    await in_orm(Campaign.objects.filter(pk=campaign.pk).update, **told)
+    said = words(await site.get(PAGE))
+    assert "Nothing waits. The worker is there." in said
+    assert "No line has anything to send." in said
 
 
 async def test_a_stopped_line_does_not_make_the_clock_late(
