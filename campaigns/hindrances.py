@@ -181,6 +181,9 @@ def _of_its_own(campaign: Campaign, around: Surroundings) -> Hindrance | None:
         # What is under way is about to answer.
         return None if campaign.claimed else Hindrance(Kind.NOTHING_WAITS)
     if campaign.status == CampaignStatus.SCHEDULED:
+        is_late = campaign.start_at and around.now - campaign.start_at > LATE
+        if is_late and (silence := _without_worker(around)):
+            return silence
         return Hindrance(Kind.SCHEDULED, until=campaign.start_at)
     if campaign.use_until is not None and campaign.use_until <= around.now:
         return Hindrance(Kind.OF_NO_USE, since=campaign.use_until)
@@ -200,11 +203,8 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
         return None
     now, line, account = around.now, campaign.line, around.account
     clock = around.clocks.get(line.pk)
-    if around.beat_at is None:
-        return Hindrance(Kind.NO_WORKER_YET)
-    if not around.is_worker_there:
-        silence = now - around.beat_at
-        return Hindrance(Kind.NO_WORKER, since=around.beat_at, silence=silence)
+    if silence := _without_worker(around):
+        return silence
     if account is not None:
         return Hindrance(
             Kind.ACCOUNT_REFUSED,
@@ -239,6 +239,15 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
     if clock and not campaign.claimed and now - clock.next_at > LATE:
         return Hindrance(Kind.LATE, since=clock.next_at)
     return None
+
+
+def _without_worker(around: Surroundings) -> Hindrance | None:
+    if around.beat_at is None:
+        return Hindrance(Kind.NO_WORKER_YET)
+    if around.is_worker_there:
+        return None
+    silence = around.now - around.beat_at
+    return Hindrance(Kind.NO_WORKER, since=around.beat_at, silence=silence)
 
 
 def verdict_of(line_id: int, around: Surroundings) -> Verdict | None:

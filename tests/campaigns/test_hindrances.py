@@ -61,6 +61,20 @@ def test_the_program_that_paused_says_why(line: Line, now: datetime) -> None:
     assert "more than 6 hours" in said(campaign)
 
 
+def test_a_start_that_nobody_makes_is_not_promised(line: Line, now: datetime) -> None:
+    campaign = lists.running(line, 1)
+    start_at = now - timedelta(minutes=5)
+    Campaign.objects.update(status="scheduled", started_at=None, start_at=start_at)
+    assert said(campaign).startswith("It starts by itself: ")
+    WorkerBeat.objects.update(beat_at=now - timedelta(minutes=6))
+    assert said(campaign).startswith("No worker has been seen for 6 min.")
+    WorkerBeat.objects.all().delete()
+    assert said(campaign).startswith("No worker has been seen yet.")
+    # As long as its time has not come, that may still be put right.
+    Campaign.objects.update(start_at=now + timedelta(minutes=5))
+    assert said(campaign).startswith("It starts by itself: ")
+
+
 def test_what_is_cancelled_or_sent_out_says_so(line: Line, now: datetime) -> None:
     campaign = lists.running(line, 1)
     Campaign.objects.update(waiting=0, read=1)
