@@ -54,6 +54,9 @@ class ChangedSinceShown(CampaignError):
 class OfNoUseAnyMore(CampaignError):
     """Its last moment has passed."""
 
+    def __init__(self) -> None:
+        super().__init__("its last moment has passed")
+
 
 class HasExpired(OfNoUseAnyMore):
     """It passed after the start: what still waits is never sent."""
@@ -61,6 +64,9 @@ class HasExpired(OfNoUseAnyMore):
 
 class StartIsOver(CampaignError):
     """The moment at which it was to start by itself has passed."""
+
+    def __init__(self) -> None:
+        super().__init__("the time at which it was to start has passed")
 
 
 class TextCannotBeSent(CampaignError):

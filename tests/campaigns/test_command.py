@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 import worker
-from asgi_app.database import in_orm
+from asgi_app.database import in_orm, orm_now
 from asgi_app.resources import open_resources
 from asgi_app.valkey import PrivateValkey
 from campaigns.models import Action, Campaign, Message
@@ -150,6 +151,18 @@ def test_status_says_when_it_ends_and_how_far_that_is_from_plan(line: Line) -> N
     assert ", as planned" in run("status", pk)[1]
     run("cancel", pk)
     assert told("status", pk)["ends_at"] is None
+
+
+def test_what_is_scheduled_is_started_at_once_or_said_to_be_over(line: Line) -> None:
+    campaign = lists.draft(line, 2)
+    now = orm_now()
+    scheduled = {"status": "scheduled", "start_at": now + timedelta(days=1)}
+    Campaign.objects.update(**scheduled)
+    assert told("status", campaign.pk)["why_not_now"].startswith("It starts by itself:")
+    assert told("start", campaign.pk)["state"] == "running"
+    Campaign.objects.update(**scheduled, use_until=now - timedelta(seconds=1))
+    with pytest.raises(CommandError, match="its last moment has passed"):
+        run("start", campaign.pk)
 
 
 def test_a_text_that_cannot_be_read_is_not_started(line: Line) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ from campaigns.services import (
 )
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from campaigns.texts import BadText, Template, read_template
+from campaigns.timing import start_now
 from chatapp.models import Line
 
 LOOK_S = 0.5
@@ -82,7 +84,9 @@ class Command(BaseCommand):
         _add_wait(create)
         _add_json(create)
         _add_json(_add_verb(verbs, "status", "show how far it is"))
-        start = _add_verb(verbs, "start", "start a draft, or resume")
+        start = _add_verb(
+            verbs, "start", "start a draft or what is scheduled, or resume"
+        )
         _add_wait(start)
         _add_json(start)
         audit_verb = verbs.add_parser("audit", help="check every invariant")
@@ -150,8 +154,7 @@ class Command(BaseCommand):
 
     def _start(self, options: dict[str, Any]) -> int:
         campaign = Campaign.objects.get(pk=options["id"])
-        paused = campaign.status == CampaignStatus.PAUSED
-        begin = resume_campaign if paused else start_campaign
+        begin = _BEGINNINGS.get(campaign.status, start_campaign)
         _ring(begin(campaign_id=campaign.pk, operator=_operator()))
         return campaign.pk
 
@@ -235,6 +238,12 @@ class Command(BaseCommand):
         )
         if why:
             self.stdout.write(why)
+
+
+_BEGINNINGS: Mapping[str, Callable[..., int]] = {
+    CampaignStatus.PAUSED: resume_campaign,
+    CampaignStatus.SCHEDULED: start_now,
+}
 
 
 def _add_verb(verbs: Any, name: str, what: str) -> ArgumentParser:
