@@ -196,4 +196,4 @@ async def test_the_pages_say_what_may_harm_the_line(
     assert "Nobody on this list got another campaign lately." in words(again)
     line_page = words(await site.get(f"/lines/{line.pk}/"))
     assert "4 people got a message in 30 days" in line_page
-    assert (await site.get("/campaigns/99/lately/")).status_code == 404
+    assert (await site.get("/campaigns/999999/lately/")).status_code == 404

@@ -218,8 +218,8 @@ async def test_the_pages_show_the_days_and_refuse_what_is_no_date(site: Site) ->
     assert "nothing was written down yet" in day.text
     for bad in ("rubbish", "2026-02-30", "0001-01-01", "9999-12-31"):
         assert (await site.get(f"/lines/{line.pk}/calendar/{bad}/")).status_code == 404
-    assert (await site.get("/lines/99/calendar/")).status_code == 404
-    assert (await site.get("/campaigns/99/calendar/")).status_code == 404
+    assert (await site.get("/lines/999999/calendar/")).status_code == 404
+    assert (await site.get("/campaigns/999999/calendar/")).status_code == 404
 
 
 def test_an_hour_without_clock_says_so() -> None:

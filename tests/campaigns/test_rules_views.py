@@ -201,4 +201,4 @@ async def test_the_page_says_what_the_recipients_clock_allows(
 
 
 async def test_an_unknown_line_has_no_rules(site: Site) -> None:
-    assert (await site.get("/lines/99/rules/")).status_code == 404
+    assert (await site.get("/lines/999999/rules/")).status_code == 404

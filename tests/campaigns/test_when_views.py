@@ -173,11 +173,11 @@ async def test_the_page_of_a_slice_tells_its_shares_and_asks_once(
 async def test_without_a_slice_there_is_no_page_of_it(site: Site, line: Line) -> None:
     running = await in_orm(lists.running, line, 5)
     assert (await site.get(f"/campaigns/{running.pk}/slice/")).status_code == 404
-    assert (await site.get("/campaigns/99/slice/")).status_code == 404
-    assert (await site.get("/campaigns/99/when/")).status_code == 404
+    assert (await site.get("/campaigns/999999/slice/")).status_code == 404
+    assert (await site.get("/campaigns/999999/when/")).status_code == 404
     for action in ("start-now", "unschedule", "continue"):
-        assert (await site.post(f"/campaigns/99/{action}/")).status_code == 404
-        assert (await site.get(f"/campaigns/99/{action}/")).status_code == 405
+        assert (await site.post(f"/campaigns/999999/{action}/")).status_code == 404
+        assert (await site.get(f"/campaigns/999999/{action}/")).status_code == 405
     assert await in_orm(LineRules.objects.count) == 0
 
 
