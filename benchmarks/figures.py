@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 
 HEAD = ("figure", "value", "unit", "reference", "value", "ratio", "goal", "")
 
@@ -94,10 +93,6 @@ def percentile(values: list[float], share: float) -> float:
     """The value below which that share of them lies."""
     ordered = sorted(values)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
-
-
-def middle(values: list[float]) -> float:
-    return median(values)
 
 
 def _number(value: float) -> str:

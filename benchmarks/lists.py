@@ -7,14 +7,15 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from django.conf import settings
 
 from asgi_app.valkey import PrivateValkey
-from benchmarks.figures import Figure, at_least, at_most, middle, percentile
+from benchmarks.figures import Figure, at_least, at_most, percentile
 from campaigns import imports, services, uploads
 from campaigns.models import Campaign
 from campaigns.pacing import Delays
@@ -75,17 +76,17 @@ def _import(line: Line, count: int) -> Campaign:
 async def _look(draft: Campaign, short: Campaign) -> list[Figure]:
     async with open_site() as site:
         page, small = f"/campaigns/{draft.pk}/", f"/campaigns/{short.pk}/"
-        long_ms = await _times(site, lambda: page)
-        short_ms = await _times(site, lambda: small)
+        long_ms = await _times(site, page)
+        short_ms = await _times(site, small)
         found = [
             Figure("page", percentile(long_ms, 0.95), "ms p95", at_most(25)),
             Figure(
                 "page long",
-                middle(long_ms),
+                median(long_ms),
                 "ms",
                 at_most(2, of_ratio=True),
                 f"{SHORT:,} rows",
-                middle(short_ms),
+                median(short_ms),
             ),
         ]
         for name, asked in (
@@ -93,17 +94,17 @@ async def _look(draft: Campaign, short: Campaign) -> list[Figure]:
             ("filter deep", "?before=end"),
             ("filter phone", "search/?q=0001"),
         ):
-            times = await _times(site, lambda asked=asked: page + asked)  # type: ignore[misc]
+            times = await _times(site, page + asked)
             found.append(Figure(name, percentile(times, 0.95), "ms p95", at_most(50)))
         return found
 
 
-async def _times(site: Site, path: Callable[[], str]) -> list[float]:
-    await site.get(path())
+async def _times(site: Site, path: str) -> list[float]:
+    await site.get(path)
     times = []
     for _ in range(LOOKS):
         began = time.perf_counter()
-        answer = await site.get(path())
+        answer = await site.get(path)
         times.append((time.perf_counter() - began) * 1000)
         assert answer.status_code == 200, answer.text
     return times

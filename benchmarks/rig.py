@@ -24,10 +24,9 @@ START_LIMIT_S = 10.0
 
 @dataclass(frozen=True)
 class Rig:
-    """Where the servers are; `cores` is the one of the measured, that of the rest."""
+    """Where the stand-in is; Django is set up on the database."""
 
     api_url: str
-    cores: tuple[int, int]
 
 
 @contextlib.contextmanager
@@ -45,7 +44,7 @@ def open_rig(*, delay_s: float) -> Iterator[Rig]:
         django.setup()
         call_command("migrate", verbosity=0)
         os.sched_setaffinity(0, {measured})
-        yield Rig(api_url, (measured, rest))
+        yield Rig(api_url)
 
 
 @contextlib.contextmanager

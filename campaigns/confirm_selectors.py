@@ -20,7 +20,7 @@ from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import pace_now, read_forecast
 from campaigns.haste import Haste, find_haste
 from campaigns.last_moment import LastMoment
-from campaigns.line_calendar import Collision, Placed, place
+from campaigns.line_calendar import Collision, place
 from campaigns.models import Campaign, Message
 from campaigns.pacing import Bounds
 from campaigns.seals import seal_of
@@ -139,7 +139,7 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
     # Whoever is among the first is not named again among the last.
     left = max(campaign.waiting - ENDS, 0)
     bounds = pace_now().bounds
-    placed = place(campaign, now) if campaign.waiting else Placed((), 0)
+    placed = place(campaign, now)
     return ConfirmPage(
         campaign=campaign,
         now=now,
@@ -147,7 +147,7 @@ def read_confirm(*, campaign_id: int) -> ConfirmPage:
         preview=preview(campaign.text, rows),
         first=rows[:ENDS],
         last=last_recipients(campaign, min(ENDS, left)),
-        forecast=read_forecast(campaign, now),
+        forecast=placed.forecast,
         ahead=campaigns_ahead(campaign),
         collisions=placed.collisions,
         left_over=placed.left_over,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from asgi_app.database import orm_now
+from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import LinePlan, read_line_plan
 from campaigns.line_hours import (
     Day,
@@ -147,20 +148,28 @@ def _with_steps(days: Sequence[Day], plan: LinePlan) -> list[Day]:
 
 @dataclass(frozen=True)
 class Placed:
-    """What a draft meets on its line; `left_over` is how many it is too late for."""
+    """A draft on its line, when it ends, and what it meets there.
 
-    collisions: Sequence[Collision]
-    left_over: int
+    `left_over` is how many it is too late for. Nothing is foreseen of an empty one.
+    """
+
+    forecast: Forecast | None = None
+    collisions: Sequence[Collision] = ()
+    left_over: int = 0
 
 
 def place(draft: Campaign, now: datetime) -> Placed:
     """Puts a draft among what its line has to send."""
+    if not draft.waiting:
+        return Placed()
     plan = read_line_plan(draft.line_id, now)
     own = len(plan.ahead_of(draft))
     campaigns = [*plan.campaigns[:own], draft, *plan.campaigns[own:]]
     laid = plan.lay_out(campaigns)
     left_over = draft.waiting - _left_by(laid, own, draft.use_until)
-    return Placed(_collisions(plan, campaigns, laid, own), left_over)
+    return Placed(
+        plan.foresee(draft), _collisions(plan, campaigns, laid, own), left_over
+    )
 
 
 def _left_by(plan: Plan, stint: int, until: datetime | None) -> int:
