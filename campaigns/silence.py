@@ -44,7 +44,7 @@ class Facts:
 
     `sent_lately` were taken in PACE_OVER, the first `sent_for` ago. `unanswered_since`
     is when the first message left that no status of any followed; `status_at` and
-    `callback_at` are when a status, and any callback, came last.
+    `callback_at` are when a status, and any other callback, came last.
     """
 
     now: datetime

@@ -39,6 +39,7 @@ def read_silence(now: datetime, *, line_id: int | None = None) -> Silence | None
         delivered=Sum(MessageStatus.DELIVERED), read=Sum(MessageStatus.READ)
     )
     callbacks = CallbackCount.objects.filter(last_at__gt=now - A_DAY)
+    others = callbacks.exclude(kind__in=("status", SELF_TEST))
     status_at = callbacks.filter(kind="status").aggregate(at=Max("last_at"))["at"]
     if line_id is not None and status_at is not None:
         # Another line's statuses say nothing of this one; counted by the minute.
@@ -57,8 +58,6 @@ def read_silence(now: datetime, *, line_id: int | None = None) -> Silence | None
             delivered=reached["delivered"] or 0,
             read=reached["read"] or 0,
             status_at=status_at,
-            callback_at=callbacks.exclude(kind=SELF_TEST).aggregate(at=Max("last_at"))[
-                "at"
-            ],
+            callback_at=others.aggregate(at=Max("last_at"))["at"],
         )
     )

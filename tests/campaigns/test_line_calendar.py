@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -169,6 +169,25 @@ async def test_a_day_on_which_clocks_change_has_its_hours(
     assert all(a.until == b.since for a, b in pairwise(there))
     length = there[-1].until - there[0].since
     assert length == timedelta(hours=25 if day == "2026-11-01" else hours)
+
+
+async def test_what_left_in_an_hour_that_came_twice_stands_in_it(
+    line: Line, clock: FrozenClock, settings: Any
+) -> None:
+    settings.TIME_ZONE = "America/New_York"
+    campaign = await in_orm(lists.running, line, 1)
+    clock.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+    def count() -> None:
+        for hour in (5, 6):  # 01:30 before the clock is put back, and after
+            minute = datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+            MinuteCount.objects.create(
+                campaign=campaign, kind="sent", minute=minute, count=hour
+            )
+
+    await in_orm(count)
+    day = (await read(line, first=date(2026, 11, 1), days=1)).days[0]
+    assert counts(day, "sent") == {1: 11}
 
 
 async def test_a_draft_finds_room_behind_what_runs_and_says_what_it_delays(

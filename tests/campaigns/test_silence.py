@@ -11,6 +11,7 @@ from campaigns.ledger.entries import Claimed, HeardStatus, Outcome
 from campaigns.ledger.shelf import Heard
 from campaigns.models import CallbackCount, Campaign, MinuteCount
 from campaigns.silence import Cause, Facts, Silence, Tone, look
+from campaigns.silence_selectors import read_silence
 from campaigns.silence_words import sentence
 from campaigns.states import MessageStatus
 from chatapp.models import Line
@@ -112,6 +113,7 @@ async def test_a_status_is_heard_once_however_often_it_is_told(
         await ledger.shelve(told)
         await ledger.apply(told)
 
+    await tell("echoed", "e")  # our own message, which is no status
     await tell("sent", "a")
     await tell("delivered", "b")
     await tell("delivered", "c")
@@ -152,3 +154,29 @@ async def test_the_pages_show_the_clock_and_the_test_beside_it(
         page = await site.get(path)
         assert "Silence. Last status 20 min ago; one every 19 s" in words(page), path
         assert "Test the callback" in words(page)
+
+
+async def test_another_line_and_the_self_test_say_nothing_of_a_line(
+    line: Line,
+) -> None:
+    def read() -> Silence | None:
+        now = orm_now()
+        campaign = lists.running(line, 50)
+        Campaign.objects.update(served_at=now)
+        MinuteCount.objects.create(
+            campaign=campaign, kind="sent", minute=now - timedelta(minutes=25), count=40
+        )
+        for kind in ("status", "selftest"):
+            CallbackCount.objects.create(
+                day=now.date(), kind=kind, count=1, last_at=now
+            )
+        CallbackCount.objects.filter(kind="status").update(
+            last_at=now - timedelta(minutes=1)
+        )
+        return read_silence(now, line_id=line.pk)
+
+    silence = await in_orm(read)
+    assert silence is not None
+    # Nothing was heard of this line; a status of some other, and a self-test, came.
+    assert (silence.tone, silence.cause) == (Tone.RED, Cause.BROKEN)
+    assert not silence.has_heard
