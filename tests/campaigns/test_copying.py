@@ -57,7 +57,9 @@ def test_a_copy_is_a_draft_with_the_same_list_in_the_same_order(
     monkeypatch.setattr(copying, "WINDOW", window)
     campaign = lists.running(line, 5)
     first = Message.objects.filter(campaign=campaign)[0]
-    Message.objects.filter(pk=first.pk).update(fields={"name": "Anna"}, reason="x")
+    Message.objects.filter(pk=first.pk).update(
+        fields={"name": "Anna"}, zone="Asia/Yekaterinburg", reason="x"
+    )
     draft = copied(campaign)
     assert phones(draft) == phones(campaign)
     assert lists.counts(draft) == {"waiting": 5}
@@ -67,6 +69,7 @@ def test_a_copy_is_a_draft_with_the_same_list_in_the_same_order(
     assert noted(draft) == [("copied", "boris", 5)]
     rows = list(Message.objects.filter(campaign=draft).order_by("id"))
     assert [row.fields for row in rows] == [{"name": "Anna"}, None, None, None, None]
+    assert [row.zone for row in rows] == ["Asia/Yekaterinburg", "", "", "", ""]
     assert {(row.reason, row.attempt, row.phone_tail[:3]) for row in rows} == {
         ("", 1, "000")
     }

@@ -8,10 +8,8 @@ from pytest_django import DjangoAssertNumQueries
 from asgi_app.database import orm_now
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance, Kind, look_around, why_not_now
-from campaigns.models import Campaign, LineClock, WorkerBeat
-from campaigns.next_up import next_of, next_on_line
+from campaigns.models import Campaign, LineClock, LineRules, WorkerBeat
 from campaigns.services import cancel_campaign, pause_campaign
-from campaigns.states import Pacing
 from chatapp.models import Account, Line
 from tests.campaigns import lists
 
@@ -182,6 +180,24 @@ def test_the_weightiest_reason_is_told_alone(line: Line, now: datetime) -> None:
     assert found is not None and found.kind == Kind.PAUSED
 
 
+def test_a_trial_and_a_test_of_the_line_go_where_others_are_kept(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 1)
+    days_off = [(now + timedelta(days=n)).date().isoformat() for n in (-1, 0, 1)]
+    LineRules.objects.create(line=line, days_off=days_off)
+    found = why(campaign)
+    assert found is not None and found.kind == Kind.DAY_OFF
+    trial = lists.running(line, 1, start=10)
+    Campaign.objects.filter(pk=trial.pk).update(trial_of=campaign)
+    assert why(trial) is None
+    clock(line, stopped_at=now, stopped_code="delivery_collapsed")
+    found = why(trial)
+    assert found is not None and found.kind == Kind.LINE_STOPPED
+    Campaign.objects.filter(pk=trial.pk).update(trial_of=None, is_line_test=True)
+    assert why(trial) is None
+
+
 def test_looking_around_costs_the_same_for_many(
     line: Line,
     now: datetime,
@@ -191,33 +207,3 @@ def test_looking_around_costs_the_same_for_many(
     with django_assert_max_num_queries(8):
         around = look_around(campaigns)
     assert [c.pk for c in around.queues[line.pk]] == [c.pk for c in campaigns]
-
-
-def test_the_next_are_named_across_campaigns_with_their_times(
-    line: Line, now: datetime
-) -> None:
-    first = lists.running(line, 2)
-    second = lists.running(line, 5, start=10)
-    clock(line, next_at=now)
-    around = look_around([reread(first), reread(second)])
-    due = next_on_line(line.pk, around, None, most=4)
-    assert [d.message.phone[-2:] for d in due] == ["00", "01", "10", "11"]
-    assert [d.is_about for d in due] == [False, True, True, True]
-    mean = timedelta(seconds=27.5)
-    assert [d.at for d in due] == [now + mean * n for n in range(4)]
-    stopped = Hindrance(Kind.LINE_STOPPED)
-    untold = next_on_line(line.pk, around, stopped, most=4)
-    assert [d.at for d in untold] == [None] * 4
-
-
-def test_each_on_its_own_has_exact_times_once_they_count(
-    line: Line, now: datetime
-) -> None:
-    campaign = lists.running(line, 2, pacing=Pacing.EACH_ON_ITS_OWN)
-    campaign.messages.update(delay_ms=7_000)
-    due = next_of(reread(campaign), look_around([reread(campaign)]))
-    assert due is not None and due.at is None
-    Campaign.objects.update(delays_from=now)
-    due = next_of(reread(campaign), look_around([reread(campaign)]))
-    assert due is not None
-    assert (due.at, due.is_about) == (now + timedelta(seconds=7), False)

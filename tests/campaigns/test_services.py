@@ -15,6 +15,7 @@ from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, LineClock, ListRemark, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, read_text
+from campaigns.rules import HOUSE
 from campaigns.services import (
     AlreadyListed,
     NobodyToSendTo,
@@ -71,6 +72,20 @@ def test_a_draft_keeps_the_list_and_what_is_to_be_said_of_it(line: Line) -> None
         (4, "landline", True),
     ]
     assert verbs(campaign) == [("created", "anna")]
+
+
+def test_each_recipient_is_stored_with_where_he_lives(line: Line) -> None:
+    campaign = create_campaign(
+        name="Sale",
+        text="Hi",
+        line=line,
+        pacing=Pacing.ONE_AFTER_ANOTHER,
+        phones=read_text("+7 343 212-34-56\n+7 495 123-45-67", region="RU"),
+        delays=NO_DELAY,
+        operator="anna",
+    )
+    listed = Message.objects.filter(campaign=campaign).order_by("id")
+    assert [message.zone for message in listed] == ["Asia/Yekaterinburg", HOUSE]
 
 
 def test_delays_of_each_on_its_own_are_drawn_with_the_rows(line: Line) -> None:
