@@ -24,7 +24,7 @@ from chatapp.calls import Calls
 from chatapp.client import ChatApp
 from chatapp.limiter import Limiter, Permits
 from chatapp.models import Line
-from chatapp.transport import open_http
+from chatapp.transport import ChatAppTransport, open_http
 from chatapp.types import LineKey
 from tests.campaigns import lists
 
@@ -93,19 +93,22 @@ def measure(rig: Rig, count: int) -> list[Figure]:
 
 
 async def _bare(rig: Rig, count: int) -> Pace:
-    async with open_http(rig.api_url) as http:
-        chatapp = ChatApp(Calls(http), OneToken(), NoLimit())
+    """What one would write oneself: httpx on the same transport, and nothing more."""
+    limits = httpx.Limits(max_connections=200)
+    async with httpx.AsyncClient(
+        transport=ChatAppTransport(limits=limits), base_url=rig.api_url
+    ) as http:
         left = iter(range(count))
 
         async def go_on() -> None:
             for number in left:
-                await chatapp.send_text(
-                    LINE,
-                    phone=f"+7999{number:07d}",
-                    text="Hello",
-                    tracking=f"{number:024x}",
-                    deadline=time.clock_gettime(time.CLOCK_BOOTTIME) + 90,
+                answer = await http.post(
+                    f"/v1/licenses/100/messengers/grWhatsApp/chats/7999{number:07d}"
+                    "/messages/text",
+                    json={"text": "Hello", "tracking": f"{number:024x}"},
+                    headers={"Authorization": "token"},
                 )
+                assert answer.json()["data"]["id"]
 
         watch = _Watch()
         await asyncio.gather(*(go_on() for _ in range(IN_FLIGHT)))

@@ -27,6 +27,7 @@ from chatapp.calls import boottime
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError, NotReached, Refused, RetryLater
 from chatapp.limiter import MAX_HOLD_S
+from chatapp.patience import patiently
 from chatapp.types import Accepted, LineKey
 
 P = ParamSpec("P")
@@ -85,13 +86,7 @@ class Courier:
         self, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Does something again and again while the database is away, within a bound."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseAway),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(RECORD_S),
-            reraise=True,
-        )
-        return await retrying(work, *args, **kwargs)
+        return await patiently(_until_it_is_back, work, *args, **kwargs)
 
     def setback(
         self, state: LineState, turn: int, error: ChatAppError, at: datetime
@@ -120,6 +115,15 @@ class Courier:
             return await self.ledger.now()
         except DatabaseAway:
             return state.now
+
+
+def _until_it_is_back() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(DatabaseAway),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        stop=stop_after_delay(RECORD_S),
+        reraise=True,
+    )
 
 
 def _text_for(claimed: Claimed, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +23,11 @@ JOB_S = 45.0
 # A gap shorter than this is waited for in the job; a longer one is arq's.
 SHORT_GAP_S = 0.5
 SLOTS = 100
+# What comes due within this leaves together: a claim costs the same for one as for
+# ten. None leaves early, and nobody's delay is so exact that it could matter.
+TOGETHER_S = 0.1
+# Which part of the slots.
+FILLED_AT_ONCE = 4
 # Moments that lie further back than this were missed in an outage or a pause; those
 # that only queue behind the limiter are served all the while.
 MISSED = timedelta(seconds=60)
@@ -39,8 +45,16 @@ class EachOnItsOwn:
     slots: int = SLOTS
     _state: LineState = field(init=False)
     _ends_at: float = field(init=False)
+    # Sent or being sent, until recorded; `_leaving` of them have no answer yet.
     _in_flight: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _leaving: int = field(default=0, init=False)
+    # While more is due than may leave, slots are not filled up one by one.
+    _least: int = field(default=1, init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _failure: BaseException | None = field(default=None, init=False)
     _error: ChatAppError | None = field(default=None, init=False)
+    # On the courier's clock; before that nothing more is due.
+    _look_at: float = field(default=0.0, init=False)
     # How long the limiter held back what was due.
     _wait_s: float = field(default=0.0, init=False)
     # What the rules said when it was asked last.
@@ -98,9 +112,15 @@ class EachOnItsOwn:
 
     async def _send_all_due(self) -> None:
         while True:
-            wait_s = await self._claim_what_is_due() if self._may_claim() else None
+            wait_s = None
+            if self._may_claim():
+                wait_s = self._look_at - self.courier.clock()
+                if wait_s <= 0:
+                    wait_s = await self._claim_what_is_due()
+                    if wait_s is not None:
+                        self._look_at = self.courier.clock() + wait_s
             if self._in_flight:
-                await self._wait_for_one(wait_s)
+                await self._wait_for_news(wait_s)
             elif wait_s is not None and wait_s <= SHORT_GAP_S:
                 await asyncio.sleep(wait_s)
             else:
@@ -109,7 +129,7 @@ class EachOnItsOwn:
     def _may_claim(self) -> bool:
         return (
             self._error is None
-            and len(self._in_flight) < self.slots
+            and self._free >= self._least
             and not self.is_stopping()
             and self.courier.clock() < self._ends_at
         )
@@ -121,14 +141,15 @@ class EachOnItsOwn:
         self._verdict = verdict = verdict_on(self._state, zones)
         if verdict.room == 0:
             return None
-        free = self.slots - len(self._in_flight)
-        most = free if verdict.room is None else min(free, verdict.room)
+        most = self._free if verdict.room is None else min(self._free, verdict.room)
         due = await self.ledger.find_due(self._state, most, among(self._state, verdict))
         if not due:
             moment = await self._next_moment()
             if moment is None:
                 return None
             return max((moment - self._state.now).total_seconds(), 0)
+        is_all = len(due) < most
+        self._least = 1 if is_all else max(self.slots // FILLED_AT_ONCE, 1)
         permits = await self.limiter.take(len(due))
         self._wait_s = permits.wait_s
         due = due[: permits.granted]
@@ -142,20 +163,40 @@ class EachOnItsOwn:
             raise
         self._state = replace(self._state, turn=claim.turn, tally=claim.tally)
         for claimed in claim.messages:
-            self._in_flight.add(asyncio.create_task(self._send(claimed, deadline)))
-        return permits.wait_s
+            task = asyncio.create_task(self._send(claimed, deadline))
+            self._in_flight.add(task)
+            task.add_done_callback(self._ended)
+        self._leaving += len(claim.messages)
+        return max(permits.wait_s, TOGETHER_S) if is_all else permits.wait_s
 
     async def _send(self, claimed: Claimed, deadline: float) -> None:
-        outcome, error = await self.courier.send(claimed, self._state, deadline)
+        try:
+            outcome, error = await self.courier.send(claimed, self._state, deadline)
+        finally:
+            self._leaving -= 1
         self._error = error or self._error
+        self._news.set()
         await self.courier.record(outcome)
 
-    async def _wait_for_one(self, most_s: float | None) -> None:
-        done, self._in_flight = await asyncio.wait(
-            self._in_flight, timeout=most_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in done:
-            task.result()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled():
+            self._failure = task.exception() or self._failure
+        self._news.set()
+
+    @property
+    def _free(self) -> int:
+        """How many may leave now; what waits to be recorded must not pile up."""
+        return min(self.slots - self._leaving, 2 * self.slots - len(self._in_flight))
+
+    async def _wait_for_news(self, most_s: float | None) -> None:
+        """Waits until a slot is free, a message is recorded, or so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._news.wait()
+        self._news.clear()
+        if self._failure is not None:
+            raise self._failure
 
     async def _next_moment(self) -> datetime | None:
         """When the next waiting message is due; None when nothing waits."""

@@ -92,6 +92,8 @@ class Template:
         `fields` are values by folded name, empty ones as good as none. Raises
         MissingValue.
         """
+        if self.variant_count == 1:
+            return "".join(_fill(part[0], fields) for part in self.parts)
         draw = random.Random(seed)
         return "".join(
             _fill(draw.choice(part) if len(part) > 1 else part[0], fields)

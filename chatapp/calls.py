@@ -113,7 +113,7 @@ class Calls:
             *(str((json or {}).get(name, "")) for name in SECRET_FIELDS),
         ]
         data = _read(response, secrets)
-        raw = _without(response.text, secrets)
+        raw = _without(response.content.decode(errors="replace"), secrets)
         return Answer(data, response.status_code, raw[:RAW_LIMIT], took_ms)
 
     async def make_token(self, *, email: str, password: str, app_id: str) -> TokenPair:
@@ -190,9 +190,11 @@ def _read(response: httpx.Response, secrets: Sequence[str]) -> Any:
     except (ValueError, RecursionError):
         body = None
     envelope = mapping(body)
+    good = 200 <= status < 300
+    if good and "data" in envelope and envelope.get("success") is not False:
+        return envelope["data"]
     code, text = _error(envelope)
     text, raw = _without(text, secrets), _without(response.text, secrets)
-    good = 200 <= status < 300
     if status == 429:
         retry_after = read_retry_after(response.headers)
         code = code or "rate_limited"
@@ -209,11 +211,11 @@ def _read(response: httpx.Response, secrets: Sequence[str]) -> Any:
         raise Unsure(code, text, status=status, raw=raw)
     if status == 204:
         return None
-    if "data" not in envelope and envelope.get("success") is not True:
-        code = "not_json" if body is None else "odd_answer"
-        text = noop("The answer is not what ChatApp promises.")
-        raise Unsure(code, text, status=status, raw=raw)
-    return envelope.get("data")
+    if envelope.get("success") is True:
+        return None
+    code = "not_json" if body is None else "odd_answer"
+    text = noop("The answer is not what ChatApp promises.")
+    raise Unsure(code, text, status=status, raw=raw)
 
 
 def _error(envelope: Mapping[str, Any]) -> tuple[str, str]:

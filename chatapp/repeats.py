@@ -29,6 +29,7 @@ from chatapp.errors import (
     Unsure,
 )
 from chatapp.limiter import Limiter
+from chatapp.patience import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -199,19 +200,16 @@ class Requests:
             renewals=renewals,
         )
 
-        async def once() -> Answer:
-            return await self._try(tries, method, path, json)
+        def retrying() -> AsyncRetrying:
+            return AsyncRetrying(
+                retry=retry_if_exception(tries.is_worth_another),
+                wait=tries.wait_s,
+                stop=tries.is_over,
+                sleep=self._sleep,
+                reraise=True,
+            )
 
-        # A new one a call: tasks that share one mix up their attempts.
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(tries.is_worth_another),
-            wait=tries.wait_s,
-            stop=tries.is_over,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        answer: Answer = await retrying(once)
-        return answer
+        return await patiently(retrying, self._try, tries, method, path, json)
 
     async def _try(
         self,

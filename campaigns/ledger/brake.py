@@ -77,6 +77,8 @@ class _Streak:
 
     def after(self, outcome: Outcome) -> _Streak:
         if outcome.status == MessageStatus.ACCEPTED:
+            if not (self.refusals or self.unsures or self.stops or self.refusal_code):
+                return self
             return replace(self, refusals=0, refusal_code="", unsures=0, stops=0)
         if outcome.status == MessageStatus.UNSURE:
             unsures = self.unsures + 1

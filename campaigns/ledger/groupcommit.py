@@ -18,28 +18,38 @@ DEADLOCK_TRIES = 5
 class GroupCommit(Generic[T]):
     """While one flush is under way the next gathers; no caller waits for ever.
 
+    With `linger_s` what is no hurry lets others join for so long, before the first.
+
     A flush that was chosen to give way is repeated; one that holds a bad row is
     written row by row; on anything else every caller gets the error.
     """
 
     def __init__(
-        self, write: Callable[[list[T]], Awaitable[None]], *, most: int = 200
+        self,
+        write: Callable[[list[T]], Awaitable[None]],
+        *,
+        most: int = 200,
+        linger_s: float = 0.0,
     ) -> None:
         self._write = write
+        self._linger_s = linger_s
         self._most = most
         self._gathered: list[tuple[T, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
-    async def submit(self, item: T) -> None:
+    async def submit(self, item: T, *, is_urgent: bool = True) -> None:
         """Returns when the item is committed; raises what its flush raised."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gathered.append((item, done))
         if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush_all())
+            linger_s = 0.0 if is_urgent else self._linger_s
+            self._flusher = asyncio.create_task(self._flush_all(linger_s))
         await done
 
-    async def _flush_all(self) -> None:
+    async def _flush_all(self, linger_s: float) -> None:
         try:
+            if linger_s:
+                await asyncio.sleep(linger_s)
             while self._gathered:
                 batch = self._gathered[: self._most]
                 del self._gathered[: self._most]

@@ -35,6 +35,8 @@ KINDS = {
 }
 FIRST_LOOK_S = 60.0
 GIVE_UP_CHUNK = 500
+# Answers to messages that left together come within a moment of one another.
+LINGER_S = 0.02
 
 
 class Records:
@@ -42,14 +44,15 @@ class Records:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._records = GroupCommit(self._write)
+        self._records = GroupCommit(self._write, linger_s=LINGER_S)
 
     async def record(self, outcome: Outcome) -> None:
         """Stores what became of a message; returns when it is durable.
 
         A message that has already gone further keeps what it has.
         """
-        await self._records.submit(outcome)
+        # What moves the line's clock is what the line waits for.
+        await self._records.submit(outcome, is_urgent=outcome.move is not None)
 
     async def give_up_claims(self) -> int:
         """Turns claims past their deadline into *unsure*; returns how many."""

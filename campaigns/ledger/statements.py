@@ -67,7 +67,10 @@ async def lock_campaigns(door: Door, tx: Tx, ids: Sequence[int]) -> dict[int, st
 async def update_each(
     tx: Tx, table: str, changes: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Sets columns of many rows by id, in a statement for each set of columns."""
+    """Sets columns of many rows by id, in a statement for each set of columns.
+
+    What is the same in all rows is said once.
+    """
     groups: dict[tuple[str, ...], list[int]] = {}
     for pk in sorted(changes):
         groups.setdefault(tuple(changes[pk]), []).append(pk)
@@ -75,6 +78,11 @@ async def update_each(
         cases = []
         params: list[Any] = []
         for column in columns:
+            first = changes[ids[0]][column]
+            if all(changes[pk][column] == first for pk in ids):
+                cases.append(f"{column} = %s")
+                params.append(first)
+                continue
             whens = " ".join("WHEN %s THEN %s" for _ in ids)
             cases.append(f"{column} = CASE id {whens} END")
             for pk in ids:

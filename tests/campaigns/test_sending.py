@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 
 from asgi_app.database import DatabaseAway, in_orm
 from asgi_app.valkey import PrivateValkey
+from campaigns.courier import Courier
 from campaigns.decisions import retry_failed
+from campaigns.each_on_its_own import EachOnItsOwn
 from campaigns.ledger.entries import Claimed, Outcome
 from campaigns.models import Action, Campaign, Message
 from campaigns.pacing import Delays
@@ -323,6 +325,54 @@ async def test_each_on_its_own_sends_all_that_is_due_together(desk: Desk) -> Non
         due_at = begun + timedelta(milliseconds=row.delay_ms)
         # Not before its moment; a millisecond is what the drawn delay is rounded to.
         assert row.claimed_at >= due_at - timedelta(milliseconds=1)
+
+
+async def test_what_comes_due_within_a_moment_leaves_with_one_claim(desk: Desk) -> None:
+    delays = Delays(0, 1, random.Random(1))
+    campaign = await in_orm(
+        lists.running, desk.line, 60, pacing=Pacing.EACH_ON_ITS_OWN, delays=delays
+    )
+    own = replace(desk, sending=replace(desk.sending, delays=delays))
+    await own.serve_all()
+    rows = await messages(campaign)
+    assert {row.status for row in rows} == {"accepted"}
+    # A second has ten tenths; the first claim may come at any time within its own.
+    assert len({row.claimed_at for row in rows}) <= 12
+
+
+async def test_what_is_not_recorded_yet_keeps_no_slot_for_long(desk: Desk) -> None:
+    campaign = await in_orm(
+        lists.running, desk.line, 6, pacing=Pacing.EACH_ON_ITS_OWN, delays=QUICK
+    )
+    courier = desk.sending.courier
+    recording = asyncio.Event()
+
+    class SlowToRecord(Courier):
+        async def record(self, outcome: Outcome) -> None:
+            await recording.wait()
+            await super().record(outcome)
+
+    slow = SlowToRecord(courier.ledger, courier.chatapp, courier.source)
+    own = replace(desk.sending, courier=slow, delays=QUICK)
+    state = await own.ledger.look(desk.line.pk)
+    assert state is not None
+    job = asyncio.create_task(
+        EachOnItsOwn(
+            ledger=own.ledger,
+            courier=slow,
+            limiter=own.limiter,
+            delays=QUICK,
+            is_stopping=lambda: False,
+            slots=2,
+        ).serve(state)
+    )
+    # Twice the slots, and not one more before something is recorded.
+    await eventually(lambda: len(desk.phones_sent()) == 4)
+    most = (await in_orm(lists.counts, campaign)).get("claimed", 0)
+    recording.set()
+    await job
+    assert most == 4
+    assert await in_orm(lists.counts, campaign) == {"accepted": 6}
 
 
 async def test_each_on_its_own_draws_anew_after_an_outage_and_does_not_burst(

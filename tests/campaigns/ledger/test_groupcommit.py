@@ -96,3 +96,20 @@ async def test_a_caller_that_left_does_not_hold_up_the_others() -> None:
     table.gate.set()
     await stays
     assert table.batches == [[1, 2]]
+
+
+async def test_what_is_no_hurry_lets_others_join() -> None:
+    table = Table()
+    group = GroupCommit(table.write, linger_s=0.05)
+    first = asyncio.create_task(group.submit(1, is_urgent=False))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.gather(group.submit(2), first)
+    assert table.batches == [[1, 2]]
+
+
+async def test_what_is_urgent_waits_for_nobody() -> None:
+    table = Table()
+    group = GroupCommit(table.write, linger_s=3600)
+    await group.submit(1)
+    assert table.batches == [[1]]
