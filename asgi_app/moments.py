@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,10 +18,16 @@ def in_full(at: datetime) -> str:
 def in_short(at: datetime) -> str:
     """The time of day to the second, with the day unless it is today."""
     local = timezone.localtime(at)
-    time = date_format(local, "TIME_FORMAT")
+    # TIME_FORMAT of `formats`, as every language here has it.
+    time = f"{local:%H:%M:%S}"
     if local.date() == timezone.localdate():
         return time
-    return f"{date_format(local, 'MONTH_DAY_FORMAT')}, {time}"
+    return f"{_month_day(local.date(), get_language())}, {time}"
+
+
+@lru_cache(maxsize=1024)
+def _month_day(day: date, _language: str | None) -> str:
+    return date_format(day, "MONTH_DAY_FORMAT")
 
 
 def weekday(at: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
@@ -25,8 +26,9 @@ from campaigns.line_rules import count_zones, rules_of, tally_of
 from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
 from campaigns.pacing import Bounds
 from campaigns.plan import Plan
+from campaigns.rules import Rules
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
-from campaigns.turns import to_come_on, turn_of
+from campaigns.turns import turn_of, waiting_on, with_scheduled
 
 ANSWERS = 20
 # In how many of a line's campaigns these are looked for.
@@ -41,13 +43,27 @@ def pace_now() -> Pace:
     return Pace(bounds, settings.CHATAPP_RATE_LIMIT)
 
 
-def read_forecast(campaign: Campaign, now: datetime) -> Forecast | None:
+@dataclass(frozen=True)
+class KnownLine:
+    """What was read of a line before, with what waits on it in its order."""
+
+    clock: LineClock | None
+    rules: Rules
+    queue: Sequence[Campaign]
+
+
+def read_forecast(
+    campaign: Campaign, now: datetime, known: KnownLine | None = None
+) -> Forecast | None:
     """When a campaign ends; a draft, if started now; None where nothing waits."""
-    return read_forecasts([campaign], now).get(campaign.pk)
+    lines = {} if known is None else {campaign.line_id: known}
+    return read_forecasts([campaign], now, lines).get(campaign.pk)
 
 
 def read_forecasts(
-    campaigns: Iterable[Campaign], now: datetime
+    campaigns: Iterable[Campaign],
+    now: datetime,
+    known: Mapping[int, KnownLine] = MappingProxyType({}),
 ) -> Mapping[int, Forecast]:
     """Forecasts by campaign, of those with something to send."""
     waiting = [
@@ -56,7 +72,7 @@ def read_forecasts(
         if campaign.waiting and campaign.status != CampaignStatus.CANCELLED
     ]
     lines = {
-        line_id: read_line_plan(line_id, now)
+        line_id: read_line_plan(line_id, now, known.get(line_id))
         for line_id in {campaign.line_id for campaign in waiting}
     }
     return {c.pk: lines[c.line_id].foresee(c) for c in waiting}
@@ -135,8 +151,17 @@ class LinePlan:
         return work if was_missed or not is_first else replace(work, last_at=last_at)
 
 
-def read_line_plan(line_id: int, now: datetime) -> LinePlan:
-    clock = LineClock.objects.filter(line_id=line_id).first()
+def read_line_plan(
+    line_id: int, now: datetime, known: KnownLine | None = None
+) -> LinePlan:
+    """What is `known` of the line is not read again."""
+    if known is None:
+        known = KnownLine(
+            LineClock.objects.filter(line_id=line_id).first(),
+            rules_of(line_id),
+            waiting_on(line_id),
+        )
+    clock = known.clock
     # By the index on what is claimed, which is never much.
     claimed = Campaign.objects.filter(claimed__gt=0, line_id=line_id)
     state = LineNow(
@@ -144,11 +169,11 @@ def read_line_plan(line_id: int, now: datetime) -> LinePlan:
         free_at=clock.next_at if clock else now,
         is_under_way=claimed.exists(),
         answers=_read_answers(line_id),
-        rules=rules_of(line_id),
+        rules=known.rules,
         tally=tally_of(clock),
     )
     is_held = clock is not None and bool(clock.stopped_at or clock.held_code)
-    return LinePlan(state, is_held, to_come_on(line_id))
+    return LinePlan(state, is_held, with_scheduled(line_id, known.queue))
 
 
 def to_send(campaign: Campaign) -> int:

@@ -24,15 +24,21 @@ def rules_of(line_id: int) -> Rules:
     return rules_of_lines([line_id])[line_id]
 
 
-def rules_of_lines(line_ids: Iterable[int]) -> Mapping[int, Rules]:
-    """By line; one that has never sent is to be warmed up, unless people said else."""
+def rules_of_lines(
+    line_ids: Iterable[int], clocks: Mapping[int, LineClock] | None = None
+) -> Mapping[int, Rules]:
+    """By line; one that has never sent is to be warmed up, unless people said else.
+
+    `clocks` are those of the lines, where they have been read already.
+    """
     ids = set(line_ids)
     rows = LineRules.objects.in_bulk(ids)
-    ran = set(LineClock.objects.filter(line__in=ids).values_list("line", flat=True))
+    if clocks is None:
+        clocks = LineClock.objects.in_bulk(ids - rows.keys())
     return {
         pk: _read(rows[pk])
         if pk in rows
-        else Rules(_house(), warm_up=() if pk in ran else tuple(settings.WARM_UP))
+        else Rules(_house(), warm_up=() if pk in clocks else tuple(settings.WARM_UP))
         for pk in ids
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 from django.db.models.functions import Right
@@ -256,6 +257,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phone} · {self.status}"
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When it left; None while it waits, also for another try."""
+        return None if self.status == MessageStatus.WAITING else self.claimed_at
 
 
 class Action(models.Model):

@@ -138,15 +138,13 @@ def read_page(
 
     Raises Campaign.DoesNotExist.
     """
-    started = Campaign.objects.exclude(status=CampaignStatus.DRAFT)
-    if started.filter(pk=campaign_id).exists():
-        return read_results(campaign_id=campaign_id, wanted=wanted)
-    return read_campaign(campaign_id=campaign_id, page=page)
-
-
-def read_results(*, campaign_id: int, wanted: Wanted) -> ResultsPage:
-    """A started campaign with some of its messages; raises Campaign.DoesNotExist."""
     campaign = Campaign.objects.select_related("line", "trial_of").get(pk=campaign_id)
+    if campaign.status == CampaignStatus.DRAFT:
+        return read_campaign(campaign_id=campaign_id, page=page)
+    return _read_results(campaign, wanted)
+
+
+def _read_results(campaign: Campaign, wanted: Wanted) -> ResultsPage:
     around = look_around([campaign])
     hindrance = why_not_now(campaign, around)
     messages = Message.objects.filter(campaign=campaign)
@@ -164,7 +162,7 @@ def read_results(*, campaign_id: int, wanted: Wanted) -> ResultsPage:
         under_way=_first(messages, MessageStatus.CLAIMED, campaign.claimed),
         unsure=_first(messages, MessageStatus.UNSURE, campaign.unsure),
         shelved=_shelved_for(campaign),
-        forecast=read_forecast(campaign, around.now),
+        forecast=read_forecast(campaign, around.now, around.line(campaign.line_id)),
         silence=read_silence(around.now, line_id=campaign.line_id),
         last_status_at=CallbackCount.objects.filter(kind="status").aggregate(
             last=Max("last_at")

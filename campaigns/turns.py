@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -49,12 +50,12 @@ def runnable() -> QuerySet[Campaign]:
     )
 
 
-def to_come_on(line_id: int) -> list[Campaign]:
+def with_scheduled(line_id: int, waiting: Sequence[Campaign]) -> list[Campaign]:
     """What waits on a line or starts on it by itself, in the order of its turn."""
     scheduled = Campaign.objects.filter(
         line_id=line_id, status=CampaignStatus.SCHEDULED, waiting__gt=0
     )
-    return sorted([*waiting_on(line_id), *scheduled], key=turn_of)
+    return sorted([*waiting, *scheduled], key=turn_of)
 
 
 def campaigns_ahead(campaign: Campaign) -> list[Campaign]:
