@@ -20,6 +20,11 @@ from asgi_app.valkey import free_port
 from tests.mariadb import private_mariadb
 
 START_LIMIT_S = 10.0
+# A flush at every commit, which is the server's own default, and memory for its rows.
+AS_IN_PRODUCTION = (
+    "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-buffer-pool-size=1G",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def open_rig(*, delay_s: float) -> Iterator[Rig]:
     cores = sorted(os.sched_getaffinity(0))
     measured, rest = cores[0], cores[-1]
     os.sched_setaffinity(0, {rest})
-    with private_mariadb() as url, _stand_in(delay_s) as api_url:
+    with private_mariadb(*AS_IN_PRODUCTION) as url, _stand_in(delay_s) as api_url:
         os.environ["DATABASE_URL"] = url
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from django.db import OperationalError, transaction
 from django.db.models import F
@@ -18,6 +19,7 @@ from campaigns.layouts import Layout, Unreadable, UnreadableFile
 from campaigns.listing import BATCH, place, template_of
 from campaigns.models import Campaign, Upload, UploadPiece
 from campaigns.pacing import Delays
+from campaigns.readahead import read_ahead
 from campaigns.recipients import Entry
 from campaigns.spreadsheets import read_entries
 from campaigns.states import CampaignStatus, UploadState
@@ -56,7 +58,10 @@ def go_on(
         return True
     campaign = upload.campaign
     try:
-        for done, entries in _batches(upload, campaign, region):
+        # A database that stores leaves this process idle, which reads on meanwhile.
+        for done, entries in read_ahead(
+            partial(_batches, upload, upload.rows_done, campaign, region)
+        ):
             _store(upload, campaign, entries, done, delays)
             if is_to_stop():
                 return False
@@ -77,7 +82,7 @@ def go_on(
 
 
 def _batches(
-    upload: Upload, campaign: Campaign, region: str
+    upload: Upload, after: int, campaign: Campaign, region: str
 ) -> Iterator[tuple[int, list[Entry]]]:
     """The lines that are left, in batches, each with the line up to which it goes."""
     template = template_of(campaign.text)
@@ -86,7 +91,7 @@ def _batches(
         Layout.from_json(upload.layout),
         region=region,
         names=template.names if template else (),
-        after=upload.rows_done,
+        after=after,
     )
     batch: list[Entry] = []
     for entry in entries:

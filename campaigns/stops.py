@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
+from campaigns.message_rows import phone_literals
 from campaigns.models import StopEntry
 from campaigns.phone_search import condition, seek
 
@@ -65,9 +66,13 @@ def stopped_among(phones: Sequence[str]) -> set[str]:
     """Which of these phones are on the list; a query for each thousand."""
     found: set[str] = set()
     for start in range(0, len(phones), CHUNK):
-        chunk = phones[start : start + CHUNK]
-        entries = StopEntry.objects.filter(phone__in=chunk)
-        found.update(entries.values_list("phone", flat=True))
+        chunk = phone_literals(phones[start : start + CHUNK])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT phone FROM {StopEntry._meta.db_table}"
+                f" WHERE phone IN ({', '.join(chunk)})"
+            )
+            found.update(phone for (phone,) in cursor.fetchall())
     return found
 
 

@@ -47,7 +47,7 @@ class PrivateMariaDB:
     def password(self) -> str:
         return self._password
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Makes the database and returns once it can be used. Raises NoMariaDB."""
         _program("mariadbd")
         _install(self._folder)
@@ -60,7 +60,7 @@ class PrivateMariaDB:
         )
         if os.geteuid() == 0:
             _give_away(self._folder)
-        self.launch(f"--init-file={script}")
+        self.launch(f"--init-file={script}", *options)
         self.wait()
         self._log_in()
 
@@ -83,13 +83,14 @@ class PrivateMariaDB:
                     *(_program("mariadbd"), "--no-defaults"),
                     *(f"--datadir={folder}/data", f"--socket={folder}/s"),
                     *(f"--pid-file={folder}/pid", f"--port={self.port}"),
-                    *("--bind-address=127.0.0.1", "--skip-name-resolve", *options),
+                    *("--bind-address=127.0.0.1", "--skip-name-resolve"),
                     *("--character-set-server=utf8mb4", "--skip-log-bin"),
                     "--collation-server=utf8mb4_unicode_ci",
                     "--transaction-isolation=READ-COMMITTED",
                     "--innodb-buffer-pool-size=64M",
                     # The tests kill programs, not the power supply.
                     "--innodb-flush-log-at-trx-commit=2",
+                    *options,
                 ],
                 death_signal=signal.SIGKILL,
                 output=output,
@@ -130,15 +131,15 @@ class PrivateMariaDB:
 
 
 @contextlib.contextmanager
-def private_mariadb() -> Iterator[str]:
+def private_mariadb(*options: str) -> Iterator[str]:
     """The `mysql://` address of an empty database on a free port of 127.0.0.1.
 
-    Raises NoMariaDB.
+    The server's `options` go before those of tests. Raises NoMariaDB.
     """
     with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
         server = PrivateMariaDB(Path(name))
         try:
-            server.start()
+            server.start(*options)
             yield server.url
         finally:
             server.stop()

@@ -151,10 +151,12 @@ def test_of_two_imports_at_once_one_stores_a_batch(
     real = imports._batches
 
     def slowly(*args: Any) -> Iterator[Any]:
-        for batch in real(*args):
-            monkeypatch.setattr(imports, "_batches", real)
-            go_on(campaign, batches=2)
-            yield batch
+        batches = real(*args)
+        first = next(batches)
+        monkeypatch.setattr(imports, "_batches", real)
+        go_on(campaign, batches=2)
+        yield first
+        yield from batches
 
     monkeypatch.setattr(imports, "_batches", slowly)
     assert go_on(campaign)

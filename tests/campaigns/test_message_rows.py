@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
-from campaigns.message_rows import STATEMENT, insert_messages
+from campaigns.message_rows import MOST_BYTES, MOST_ROWS, insert_messages
 from campaigns.models import Campaign, Message
 from campaigns.recipients import Recipient
 from chatapp.models import Line
@@ -48,7 +48,7 @@ def test_many_rows_keep_their_order_and_have_trackings_of_their_own(
     line: Line,
 ) -> None:
     campaign = lists.draft(line, 0)
-    phones = [f"+7999{number:07d}" for number in range(2 * STATEMENT + 1)]
+    phones = [f"+7999{number:07d}" for number in range(2 * MOST_ROWS + 1)]
     insert(campaign, *(Recipient(phone, 0) for phone in phones))
     rows = list(Message.objects.filter(campaign=campaign).order_by("id"))
     assert [row.phone for row in rows] == phones
@@ -69,3 +69,22 @@ def test_nobody_comes_in_twice(line: Line) -> None:
 def test_an_empty_list_adds_nothing(line: Line) -> None:
     insert(lists.draft(line, 0))
     assert Message.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "told", ["", "79990000001", "+7999'", "+7999\n", "+٧٩٩٩٠٠٠", "+7999\\", "+1" * 9]
+)
+def test_only_a_phone_in_e164_is_ever_written_as_it_is(line: Line, told: str) -> None:
+    with pytest.raises(ValueError, match=r"E\.164"):
+        insert(lists.draft(line, 0), Recipient(told, 1))
+
+
+def test_long_values_come_in_whole_however_many_statements_they_take(
+    line: Line,
+) -> None:
+    campaign = lists.draft(line, 0)
+    value = "ж" * (MOST_BYTES // 4)
+    phones = [f"+7999000000{n}" for n in range(5)]
+    insert(campaign, *(Recipient(p, 0, fields={"name": value + p}) for p in phones))
+    rows = Message.objects.filter(campaign=campaign).order_by("id")
+    assert [row.fields == {"name": value + row.phone} for row in rows] == [True] * 5
