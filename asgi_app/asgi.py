@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
@@ -14,6 +15,15 @@ django_application = get_asgi_application()
 # After Django has loaded its apps, because they import models.
 from asgi_app.gate import Gate, Receive, Scope, Send  # noqa: E402
 from asgi_app.resources import Resources, open_resources  # noqa: E402
+from campaigns.webhooks import is_callback, receive_callback  # noqa: E402
+
+
+async def site(scope: Scope, receive: Receive, send: Send) -> None:
+    """Django, and beside it the callback; the site of the queue page takes none."""
+    if is_callback(scope["path"]) and settings.ROOT_URLCONF == "asgi_app.urls":
+        await receive_callback(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)
 
 
 class Application:
@@ -21,7 +31,7 @@ class Application:
 
     def __init__(self) -> None:
         self._resources: Resources | None = None
-        self._gate = Gate(django_application)
+        self._gate = Gate(site)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -213,12 +213,13 @@ class _MysqlTx:
 
     async def execute(self, sql: str, params: Params = ()) -> int:
         async with self._connection.cursor() as cursor:
-            work = cursor.execute(sql, _adapted(params))
+            work = cursor.execute(_filled(self._connection, sql, params))
             return int(await _bounded(self._connection, work))
 
     async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
         async with self._connection.cursor() as cursor:
-            await _bounded(self._connection, cursor.execute(sql, _adapted(params)))
+            work = cursor.execute(_filled(self._connection, sql, params))
+            await _bounded(self._connection, work)
             return list(await cursor.fetchall())
 
 
@@ -232,10 +233,27 @@ async def _bounded(connection: aiomysql.Connection, work: Awaitable[T]) -> T:
         raise NoAnswer(f"no answer within {STATEMENT_S:g} s") from None
 
 
-def _adapted(params: Params) -> list[Any]:
-    return [
-        value.astimezone(UTC).replace(tzinfo=None)
-        if isinstance(value, datetime)
-        else value
-        for value in params
-    ]
+def _filled(connection: aiomysql.Connection, sql: str, params: Params) -> str:
+    """The statement with its values in it.
+
+    The driver's own way takes three times as long, and values are a third of what a
+    status costs. Numbers and text are what there is most of; the rest is left to it.
+    """
+    if not params:
+        return sql
+    escape = connection.escape_string
+    quoted = []
+    for value in params:
+        kind = type(value)
+        if kind is str:
+            quoted.append(f"'{escape(value)}'")
+        elif kind is int:
+            quoted.append(str(value))
+        elif value is None:
+            quoted.append("NULL")
+        elif kind is datetime:
+            at = value.astimezone(UTC).replace(tzinfo=None)
+            quoted.append(f"'{at}'")
+        else:
+            quoted.append(connection.escape(value))
+    return sql % tuple(quoted)

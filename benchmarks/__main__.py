@@ -16,13 +16,15 @@ def main(asked: list[str]) -> int:
     quick = bool(os.environ.get("QUICK"))
     figures: list[Figure] = []
     with open_rig(delay_s=API_S) as rig:
-        from benchmarks import lists, sending
+        from benchmarks import callbacks, lists, sending
 
         count = 2_000 if quick else 20_000
         if not asked or "send" in asked:
             figures += sending.measure(rig, count)
         if not asked or "list" in asked:
             figures += lists.measure(100_000 if quick else 1_000_000)
+        if not asked or "callbacks" in asked:
+            figures += callbacks.measure(rig, count // 4)
     print(table(figures))
     return int(not all(figure.is_met for figure in figures))
 

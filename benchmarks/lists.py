@@ -5,16 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
-from django.conf import settings
-
-from asgi_app.valkey import PrivateValkey
 from benchmarks.figures import Figure, at_least, at_most, percentile
 from campaigns import imports, services, uploads
 from campaigns.models import Campaign
@@ -46,9 +39,7 @@ def measure(count: int) -> list[Figure]:
     services.start_campaign(campaign_id=draft.pk, operator="bench")
     took_s = time.perf_counter() - began
     figures.append(Figure("start", took_s, "s", at_most(0.2)))
-    with _redis():
-        figures += asyncio.run(_look(draft, short))
-    return figures
+    return [*figures, *asyncio.run(_look(draft, short))]
 
 
 def _import(line: Line, count: int) -> Campaign:
@@ -108,18 +99,6 @@ async def _times(site: Site, path: str) -> list[float]:
         times.append((time.perf_counter() - began) * 1000)
         assert answer.status_code == 200, answer.text
     return times
-
-
-@contextmanager
-def _redis() -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as folder:
-        server = PrivateValkey(Path(folder))
-        server.start()
-        settings.REDIS_URL = server.url
-        try:
-            yield
-        finally:
-            server.stop()
 
 
 def _peak_mb() -> float:

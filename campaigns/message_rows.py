@@ -35,7 +35,7 @@ def insert_messages(
     Raises IntegrityError for a phone that the campaign has.
     """
     fixed = {"campaign": campaign_id, "is_from_upload": is_from_upload}
-    columns, known = _row(fixed)
+    columns, known = columns_alike(fixed)
     head = f"INSERT INTO {Message._meta.db_table} ({', '.join(columns)}) VALUES "
     phones = phone_literals(recipient.phone for recipient in recipients)
     trackings = _trackings(len(recipients))
@@ -68,8 +68,11 @@ def phone_literals(phones: Iterable[str]) -> list[str]:
     return literals
 
 
-def _row(fixed: dict[str, int]) -> tuple[list[str], str]:
-    """The columns of a new message, and the values of those that are alike in all."""
+def columns_alike(fixed: dict[str, int]) -> tuple[list[str], str]:
+    """The columns of a new message, and the values of those that are alike in all.
+
+    Those that vary are the last six: _VARYING.
+    """
     columns: list[str] = []
     values: list[str] = []
     for field in Message._meta.concrete_fields:

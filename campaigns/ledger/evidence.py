@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from asgi_app.database import Tx, as_time
 from campaigns.history import EventKind, Standing, after, fold
@@ -75,16 +75,18 @@ class Row:
         )
 
 
-async def read_rows(tx: Tx, ids: Iterable[int]) -> dict[int, Row]:
+async def read_rows(
+    tx: Tx, keys: Iterable[Any], *, by: Literal["id", "message_id"] = "id"
+) -> dict[int, Row]:
     """Messages by primary key; hold their campaigns' rows before."""
-    wanted = sorted(set(ids))
+    wanted = sorted(set(keys))
     if not wanted:
         return {}
     rows = await tx.fetch(
         f"SELECT id, campaign_id, status, attempt, message_id, code,"
         f" claim_deadline, answered_at,"
         f" sent_at, delivered_at, read_at, failed_at"
-        f" FROM {MESSAGES} WHERE id IN ({marks(wanted)}) ORDER BY id",
+        f" FROM {MESSAGES} WHERE {by} IN ({marks(wanted)}) ORDER BY id",
         wanted,
     )
     return {
@@ -121,7 +123,7 @@ async def apply_evidence(
     The same piece again only adds to the copies of its event. Changes `rows` and
     `deltas`, which the caller writes to the counters.
     """
-    known = await _known_events(tx, rows, [piece.pk for piece in pieces])
+    known = await _known_events(tx, rows, pieces)
     changes: dict[int, dict[str, Any]] = {}
     ids_of_earlier: dict[tuple[int, int], str] = {}
     copies: dict[int, int] = {}
@@ -205,34 +207,46 @@ def _event(piece: Evidence) -> tuple[Any, ...]:
 
 
 async def _known_events(
-    tx: Tx, messages: Mapping[int, Row], ids: Sequence[int]
+    tx: Tx, messages: Mapping[int, Row], pieces: Sequence[Evidence]
 ) -> dict[tuple[Any, ...], int]:
-    """Events of these messages that may be heard of again, by their identity.
+    """Events of these messages that are heard of again now, by their identity.
 
     Tells the messages with earlier attempts what they came to.
     """
-    wanted = sorted(set(ids))
+    wanted = sorted({piece.pk for piece in pieces})
     if not wanted:
         return {}
+    await _recall(tx, [messages[pk] for pk in wanted if messages[pk].attempt > 1])
+    kinds = sorted({str(piece.kind) for piece in pieces})
     rows = await tx.fetch(
-        f"SELECT id, message_id, attempt, kind, at, detail FROM {EVENTS}"
-        f" WHERE message_id IN ({marks(wanted)}) ORDER BY id",
-        wanted,
+        f"SELECT id, message_id, attempt, kind,"
+        f" CASE WHEN detail LIKE %s THEN NULL ELSE at END FROM {EVENTS}"
+        f" WHERE message_id IN ({marks(wanted)}) AND kind IN ({marks(kinds)})"
+        f" ORDER BY id",
+        (f"%{_UNTIMED}%", *wanted, *kinds),
+    )
+    return {
+        _identity(pk, attempt, kind, as_time(at)): event_id
+        for event_id, pk, attempt, kind, at in rows
+    }
+
+
+async def _recall(tx: Tx, messages: Sequence[Row]) -> None:
+    """Tells messages with earlier attempts what these came to."""
+    if not messages:
+        return
+    rows = await tx.fetch(
+        f"SELECT message_id, kind, attempt FROM {EVENTS}"
+        f" WHERE message_id IN ({marks(messages)}) ORDER BY id",
+        [row.pk for row in messages],
     )
     pasts: dict[int, list[tuple[EventKind, int]]] = {}
-    for _, pk, attempt, kind, *_rest in rows:
-        if messages[pk].attempt > 1:
-            pasts.setdefault(pk, []).append((EventKind(kind), attempt))
-    for pk, past in pasts.items():
-        standing = fold(past)
-        messages[pk].failed = standing.failed
-        messages[pk].has_left = standing.has_left
-    return {
-        _identity(
-            pk, attempt, kind, None if _UNTIMED in read_text(detail) else as_time(at)
-        ): event_id
-        for event_id, pk, attempt, kind, at, detail in rows
-    }
+    for pk, kind, attempt in rows:
+        pasts.setdefault(pk, []).append((EventKind(kind), attempt))
+    for row in messages:
+        if row.pk in pasts:
+            standing = fold(pasts[row.pk])
+            row.failed, row.has_left = standing.failed, standing.has_left
 
 
 def _identity(pk: int, attempt: int, kind: str, at: datetime | None) -> tuple[Any, ...]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asgi_app.database import Row as Fetched
 from asgi_app.database import Tx, as_time
 from campaigns.history import EventKind, split_tracking
-from campaigns.ledger.entries import Outcome
-from campaigns.ledger.evidence import Evidence
+from campaigns.ledger.entries import HeardStatus, Outcome
+from campaigns.ledger.evidence import Evidence, Row, read_rows
 from campaigns.ledger.statements import (
     EARLIER,
     MESSAGES,
@@ -27,11 +35,39 @@ Fetch = Callable[[str, Sequence[Any]], Awaitable[list[Fetched]]]
 
 
 @dataclass(frozen=True, slots=True)
+class ShelfItem:
+    """A status on the shelf; `tracking` is the row's own, `attempt` whose it was."""
+
+    pk: int
+    kind: EventKind
+    type: str
+    at: datetime | None
+    arrived_at: datetime
+    message_id: str
+    tracking: str
+    attempt: int
+    code: str
+    reason: str
+
+    def evidence(self, pk: int, attempt: int) -> Evidence:
+        return Evidence(
+            pk=pk,
+            attempt=attempt,
+            kind=self.kind,
+            at=self.at,
+            arrived_at=self.arrived_at,
+            message_id=self.message_id or None,
+            code=self.code,
+            reason=self.reason,
+            detail={"type": self.type} if self.kind == EventKind.IGNORED else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A status on the shelf, and what it says of its message."""
 
     shelf_id: int
-    campaign_id: int
     piece: Evidence
 
 
@@ -51,9 +87,9 @@ async def take_from_shelf(tx: Tx, outcomes: Iterable[Outcome]) -> list[Evidence]
         (*trackings, *sorted(by_id), False),
     )
     pieces, taken = [], []
-    for row in rows:
-        item = _ShelfItem(*row)
-        claimed = by_id.get(item.message_id) or by_tracking.get(item.tracking)
+    for item in map(_item, rows):
+        claimed = by_id.get(item.message_id)
+        claimed = claimed or by_tracking.get((item.tracking, item.attempt))
         if claimed is not None:
             pieces.append(item.evidence(claimed.message_id, claimed.attempt))
             taken.append(item.pk)
@@ -61,78 +97,128 @@ async def take_from_shelf(tx: Tx, outcomes: Iterable[Outcome]) -> list[Evidence]
     return pieces
 
 
-async def find_matches(fetch: Fetch, ids: Sequence[int]) -> list[Match]:
-    """Finds the messages of what is on the shelf: by message id, then by tracking."""
-    if not ids:
-        return []
+async def read_items(fetch: Fetch, ids: Sequence[int]) -> list[ShelfItem]:
+    """What is on the shelf of these."""
     rows = await fetch(
         f"SELECT {_READ} FROM {SHELF} WHERE id IN ({marks(ids)}) ORDER BY id", ids
     )
-    items = [_ShelfItem(*row) for row in rows]
-    message_ids = sorted({item.message_id for item in items if item.message_id})
-    trackings = sorted({item.tracking[0] for item in items if item.tracking[0]})
-    by_id: dict[str, tuple[int, int, int]] = {}
-    by_tracking: dict[str, tuple[int, int, int]] = {}
+    return [_item(row) for row in rows]
+
+
+async def items_told(tx: Tx, told: Mapping[str, HeardStatus]) -> list[ShelfItem]:
+    """What is on the shelf still of statuses that were just heard, by their digest."""
+    rows = await tx.fetch(
+        f"SELECT digest, id, arrived_at FROM {SHELF}"
+        f" WHERE digest IN ({marks(told)}) ORDER BY id",
+        list(told),
+    )
+    return [
+        ShelfItem(
+            pk=pk,
+            kind=EventKind(told[digest].kind),
+            type=told[digest].type,
+            at=told[digest].at,
+            arrived_at=read_time(arrived_at),
+            message_id=told[digest].message_id,
+            tracking=told[digest].tracking,
+            attempt=told[digest].attempt,
+            code=told[digest].code,
+            reason=told[digest].reason,
+        )
+        for digest, pk, arrived_at in rows
+    ]
+
+
+async def campaigns_of(
+    fetch: Fetch, items: Iterable[ShelfItem | HeardStatus]
+) -> list[int]:
+    """The campaigns of these statuses' messages, by id; more than that is not read."""
+    told = list(items)
+    message_ids = sorted({item.message_id for item in told if item.message_id})
+    trackings = sorted({item.tracking for item in told if item.tracking})
+    found: set[int] = set()
+    for column, values in (("message_id", message_ids), ("tracking", trackings)):
+        if values:
+            rows = await fetch(
+                f"SELECT DISTINCT campaign_id FROM {MESSAGES}"
+                f" WHERE {column} IN ({marks(values)})",
+                values,
+            )
+            found.update(pk for (pk,) in rows)
     if message_ids:
-        earlier = await fetch(
-            f"SELECT e.message_id, e.of_id, m.campaign_id, e.number FROM {EARLIER} e"
+        rows = await fetch(
+            f"SELECT DISTINCT m.campaign_id FROM {EARLIER} e"
             f" JOIN {MESSAGES} m ON m.id = e.of_id"
             f" WHERE e.message_id IN ({marks(message_ids)})",
             message_ids,
         )
-        present = await fetch(
-            f"SELECT message_id, id, campaign_id, attempt FROM {MESSAGES}"
+        found.update(pk for (pk,) in rows)
+    return sorted(found)
+
+
+async def find_matches(
+    tx: Tx, items: Sequence[ShelfItem], campaigns: Container[int]
+) -> tuple[list[Match], dict[int, Row]]:
+    """Finds the messages of what is on the shelf: by message id, then by tracking.
+
+    Only in these campaigns, whose rows are held. Returns the messages too, by id.
+    """
+    message_ids = sorted({item.message_id for item in items if item.message_id})
+    by_id: dict[str, tuple[int, int]] = {}
+    rows: dict[int, Row] = {}
+    if message_ids:
+        earlier = await tx.fetch(
+            f"SELECT message_id, of_id, number FROM {EARLIER}"
             f" WHERE message_id IN ({marks(message_ids)})",
             message_ids,
         )
-        by_id = {read_text(key): tuple(at) for key, *at in (*earlier, *present)}
-    if trackings:
-        tracked = await fetch(
-            f"SELECT tracking, id, campaign_id, attempt FROM {MESSAGES}"
-            f" WHERE tracking IN ({marks(trackings)})",
-            trackings,
+        by_id = {read_text(told): (of, number) for told, of, number in earlier}
+        rows = await read_rows(tx, [of for _, of, _ in earlier])
+        present = await read_rows(tx, message_ids, by="message_id")
+        rows |= present
+        by_id |= {
+            row.message_id or "": (pk, row.attempt) for pk, row in present.items()
+        }
+    left = {i.tracking for i in items if i.tracking and i.message_id not in by_id}
+    by_tracking: dict[str, Row] = {}
+    if left:
+        tracked = await tx.fetch(
+            f"SELECT tracking, id FROM {MESSAGES} WHERE tracking IN ({marks(left)})",
+            sorted(left),
         )
-        by_tracking = {read_text(key): tuple(at) for key, *at in tracked}
+        found = await read_rows(tx, [pk for _, pk in tracked])
+        rows |= found
+        by_tracking = {read_text(told): found[pk] for told, pk in tracked}
     matches = []
     for item in items:
-        base, attempt = item.tracking
-        if found := by_id.get(item.message_id):
-            pk, campaign_id, attempt = found
-        elif (found := by_tracking.get(base)) and attempt <= found[2]:
-            pk, campaign_id, _ = found
+        if item.message_id in by_id:
+            pk, attempt = by_id[item.message_id]
+        elif (row := by_tracking.get(item.tracking)) and item.attempt <= row.attempt:
+            pk, attempt = row.pk, item.attempt
         else:
             continue
-        matches.append(Match(item.pk, campaign_id, item.evidence(pk, attempt)))
-    return matches
-
-
-class _ShelfItem:
-    """A row of the shelf as `_READ` reads it."""
-
-    def __init__(self, *row: Any) -> None:
-        pk, kind, kind_as_told, at, arrived_at, message_id, tracking, *more = row
-        attempt, self._code, self._reason = more
-        self.pk: int = pk
-        self.message_id = read_text(message_id)
-        self.tracking = (read_text(tracking), int(attempt))
-        self._kind, self._type = EventKind(kind), kind_as_told
-        self._at, self._arrived_at = as_time(at), read_time(arrived_at)
-
-    def evidence(self, pk: int, attempt: int) -> Evidence:
-        return Evidence(
-            pk=pk,
-            attempt=attempt,
-            kind=self._kind,
-            at=self._at,
-            arrived_at=self._arrived_at,
-            message_id=self.message_id or None,
-            code=self._code,
-            reason=self._reason,
-            detail={"type": self._type} if self._kind == EventKind.IGNORED else {},
-        )
+        if rows[pk].campaign_id in campaigns:
+            matches.append(Match(item.pk, item.evidence(pk, attempt)))
+    return matches, rows
 
 
 async def clear(tx: Tx, ids: Sequence[int]) -> None:
     """Takes what was applied off the shelf."""
     if ids:
         await tx.execute(f"DELETE FROM {SHELF} WHERE id IN ({marks(ids)})", ids)
+
+
+def _item(row: Fetched) -> ShelfItem:
+    pk, kind, type_, at, arrived_at, message_id, tracking, attempt, code, reason = row
+    return ShelfItem(
+        pk=pk,
+        kind=EventKind(kind),
+        type=type_,
+        at=as_time(at),
+        arrived_at=read_time(arrived_at),
+        message_id=read_text(message_id),
+        tracking=read_text(tracking),
+        attempt=int(attempt),
+        code=code,
+        reason=reason,
+    )

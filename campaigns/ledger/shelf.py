@@ -8,17 +8,25 @@ sweep. So no order of commits loses a status.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from asgi_app.database import Door, Tx
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import HeardStatus, Wrote
-from campaigns.ledger.evidence import apply_evidence, read_rows
+from campaigns.ledger.evidence import apply_evidence
 from campaigns.ledger.groupcommit import GroupCommit
-from campaigns.ledger.matching import clear, find_matches
+from campaigns.ledger.matching import (
+    ShelfItem,
+    campaigns_of,
+    clear,
+    find_matches,
+    items_told,
+    read_items,
+)
 from campaigns.ledger.statements import (
     COUNTS,
     EARLIER,
@@ -27,12 +35,11 @@ from campaigns.ledger.statements import (
     STOPS,
     insert,
     lock_campaigns,
-    marks,
 )
 from campaigns.ledger.writers import note_writers
 
 OURS_FOR = timedelta(hours=24)
-SWEEP = 500
+SWEEP = 1000
 COLUMNS = (
     "digest",
     "licence_id",
@@ -81,7 +88,7 @@ class Shelf:
     async def apply(self, heard: Heard) -> None:
         """Applies what was just shelved, as far as its messages are known."""
         if heard.statuses:
-            await self._applications.submit([s.digest for s in heard.statuses])
+            await self._applications.submit(heard.statuses)
 
     async def apply_matching(self) -> int:
         """Applies whatever on the shelf has a message by now; returns how many."""
@@ -137,34 +144,36 @@ class Shelf:
             await insert(tx, COUNTS, columns, [row], ending=self._door.insert_new)
             await tx.execute(add, (more, now, day, kind))
 
-    async def _apply_lists(self, batch: list[list[str]]) -> None:
-        digests = sorted({digest for digests in batch for digest in digests})
+    async def _apply_lists(self, batch: list[Sequence[HeardStatus]]) -> None:
+        told = {status.digest: status for statuses in batch for status in statuses}
+        # In one order, as the shelf's unique index has them.
+        digests = sorted(told)
         for start in range(0, len(digests), SWEEP):
-            chunk = digests[start : start + SWEEP]
-            rows = await self._door.fetch(
-                f"SELECT id FROM {SHELF} WHERE digest IN ({marks(chunk)})", chunk
-            )
-            await self._apply_ids([pk for (pk,) in rows])
+            chunk = {digest: told[digest] for digest in digests[start : start + SWEEP]}
+            await self._apply(chunk.values(), partial(items_told, told=chunk))
 
     async def _apply_ids(self, ids: Sequence[int]) -> int:
-        found = await find_matches(self._door.fetch, ids)
-        if not found:
+        items = await read_items(self._door.fetch, ids)
+        return await self._apply(items, lambda tx: read_items(tx.fetch, ids))
+
+    async def _apply(
+        self,
+        told: Iterable[ShelfItem | HeardStatus],
+        read: Callable[[Tx], Awaitable[list[ShelfItem]]],
+    ) -> int:
+        """Applies what `read` still finds on the shelf of what was told."""
+        campaign_ids = await campaigns_of(self._door.fetch, told)
+        if not campaign_ids:
             return 0
-        campaign_ids = sorted({match.campaign_id for match in found})
         now = await self._door.now()
         async with self._door.transaction() as tx:
             locked = await lock_campaigns(self._door, tx, campaign_ids)
-            # Once more, now that nobody else changes these campaigns' messages.
-            matches = [
-                match
-                for match in await find_matches(tx.fetch, ids)
-                if match.campaign_id in locked
-            ]
+            # Only now: nobody else changes these campaigns' messages any more.
+            matches, rows = await find_matches(tx, await read(tx), locked)
             if not matches:
                 return 0
             deltas = Deltas()
             pieces = [match.piece for match in matches]
-            rows = await read_rows(tx, [piece.pk for piece in pieces])
             await apply_evidence(tx, rows, pieces, deltas)
             await clear(tx, [match.shelf_id for match in matches])
             await deltas.write(tx, now)

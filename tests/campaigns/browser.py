@@ -12,7 +12,7 @@ import httpx
 from arq.constants import default_queue_name
 from redis.asyncio import Redis
 
-from asgi_app.asgi import django_application
+from asgi_app.asgi import site as site_application
 from asgi_app.database import in_orm
 from asgi_app.resources import open_resources
 from campaigns.models import Campaign
@@ -42,7 +42,7 @@ async def open_site() -> AsyncIterator[Site]:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             state = {"resources": resources}
-            await django_application({**scope, "state": state}, receive, send)
+            await site_application({**scope, "state": state}, receive, send)
 
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
