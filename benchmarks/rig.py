@@ -98,7 +98,7 @@ def serving(rig: Rig, argv: Sequence[str], more: Mapping[str, str]) -> Iterator[
     port = free_port()
     command = [part.format(port=port) for part in argv]
     with running(rig, command, more):
-        _wait_for(port)
+        wait_for(port)
         yield port
 
 
@@ -133,13 +133,13 @@ def stand_in(delay_s: float) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.stand_in", str(port), str(delay_s)]
     with subprocess.Popen(command) as process:
         try:
-            _wait_for(port)
+            wait_for(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGTERM)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     until = time.monotonic() + START_LIMIT_S
     while True:
         try:

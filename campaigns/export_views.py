@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 
 from asgi_app.database import in_orm
 from campaigns.csvfiles import BOM, csv_lines, delimiter_for
+from campaigns.export_lines import Lines, can_make_lines, read_lines
 from campaigns.exports import Export, Piece, begin_export, read_piece
 from campaigns.message_filters import NAMES
 from campaigns.models import Campaign
@@ -67,9 +68,32 @@ async def csv_stream(export: Export) -> AsyncIterator[bytes]:
     """The file in pieces; a reader that goes away ends it at the next one."""
     delimiter = delimiter_for(export.language)
     yield BOM + csv_lines([export.header], delimiter=delimiter)
+    if can_make_lines(export):
+        async for lines in _lines_ahead(export, delimiter):
+            yield lines
+        return
     async for piece in pieces(export):
         if piece.rows:
             yield csv_lines(piece.rows, delimiter=delimiter)
+
+
+async def _lines_ahead(export: Export, delimiter: str) -> AsyncIterator[bytes]:
+    """Each window is read while the one before it is sent."""
+
+    def read(after: int) -> asyncio.Task[Lines]:
+        work = in_orm(read_lines, export, after=after, delimiter=delimiter)
+        return asyncio.create_task(work)
+
+    reading: asyncio.Task[Lines] | None = read(0)
+    try:
+        while reading is not None:
+            lines = await reading
+            reading = None if lines.after is None else read(lines.after)
+            if lines.data:
+                yield lines.data
+    finally:
+        if reading is not None:
+            reading.cancel()
 
 
 async def workbook_stream(export: Export) -> AsyncIterator[bytes]:

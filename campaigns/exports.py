@@ -134,6 +134,13 @@ def read_piece(export: Export, *, after: int) -> Piece:
     return Piece(rows, Counter(row[1] for row in messages_read), end)
 
 
+def read_rows(export: Export, ids: Sequence[int]) -> dict[int, Sequence[Cell]]:
+    """The rows of some messages, by their id."""
+    found = Message.objects.filter(pk__in=ids).values_list("pk", *_COLUMNS)
+    with override(export.language):
+        return {pk: _row(export, *row) for pk, *row in found}
+
+
 def _row(
     export: Export,
     phone: str,

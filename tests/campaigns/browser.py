@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from asgi_app.asgi import site as site_application
 from asgi_app.database import in_orm
+from asgi_app.gate import Gate
 from asgi_app.resources import open_resources
 from campaigns.models import Campaign
 from chatapp.models import Line
@@ -39,10 +40,11 @@ class Site:
 async def open_site() -> AsyncIterator[Site]:
     """Serves the site with the resources that the settings name."""
     async with open_resources() as resources:
+        gate = Gate(site_application)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             state = {"resources": resources}
-            await site_application({**scope, "state": state}, receive, send)
+            await gate({**scope, "state": state}, receive, send)
 
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
