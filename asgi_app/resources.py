@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +24,7 @@ from campaigns.courier import Courier
 from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
+from campaigns.lifelines import Lifelines
 from campaigns.pacing import Delays
 from campaigns.queue_report import QueueWatch
 from campaigns.sending import Sending
@@ -55,6 +57,8 @@ class Resources:
     queue: QueueWatch
     # By which the history of messages and the queue page know this process.
     worker_name: str
+    # Of the workers on this machine.
+    lifelines: Lifelines
 
     async def keep_connected(self) -> None:
         """Keeps the account's tokens alive and its lines known."""
@@ -100,8 +104,12 @@ async def open_resources() -> AsyncIterator[Resources]:
         )
         source = random.SystemRandom()
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
-        worker_name = f"{socket.gethostname()}:{os.getpid()}"[:64]
+        # The end is its own: a computer gives the number of a process again.
+        host, end = socket.gethostname()[:40], secrets.token_hex(3)
+        worker_name = f"{host}:{os.getpid()}:{end}"
         ledger = Ledger(door, worker=worker_name)
+        lifelines = Lifelines(settings.VAR_DIR / "workers")
+        stack.callback(lifelines.close)
         refused = Spool(settings.SPOOL_DIR / "refused")
         intake = Intake(ledger, _open_spool(), refused=refused)
         stack.push_async_callback(intake.close)
@@ -130,6 +138,7 @@ async def open_resources() -> AsyncIterator[Resources]:
             stopping=stopping,
             queue=QueueWatch(redis),
             worker_name=worker_name,
+            lifelines=lifelines,
         )
 
 

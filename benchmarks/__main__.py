@@ -16,7 +16,7 @@ def main(asked: list[str]) -> int:
     quick = bool(os.environ.get("QUICK"))
     figures: list[Figure] = []
     with open_rig(delay_s=API_S) as rig:
-        from benchmarks import callbacks, exports, lists, sending
+        from benchmarks import callbacks, exports, lists, processes, sending
 
         count = 2_000 if quick else 20_000
         if not asked or "send" in asked:
@@ -27,6 +27,8 @@ def main(asked: list[str]) -> int:
             figures += callbacks.measure(rig, count // 4)
         if not asked or "export" in asked:
             figures += exports.measure(rig, 100_000 if quick else 1_000_000)
+        if not asked or "processes" in asked:
+            figures += processes.measure(rig, 200 if quick else 1_000)
     print(table(figures))
     return int(not all(figure.is_met for figure in figures))
 

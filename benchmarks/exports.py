@@ -32,9 +32,9 @@ def measure(rig: Rig, count: int) -> list[Figure]:
     with rig.on_the_other_core(), running(rig, argv, {}) as process:
         wait_for(port)
         _download(port, f"/campaigns/{rows.running(rows.line_of(), 10).pk}/")
-        idle_mb = _memory_mb(process.pid, "VmRSS")
+        idle_mb = memory_mb(process.pid, "VmRSS")
         done = _download(port, f"/campaigns/{campaign.pk}/export.csv")
-        peak_mb = _memory_mb(process.pid, "VmHWM")
+        peak_mb = memory_mb(process.pid, "VmHWM")
     assert done.lines == count + 1, "not every row is in the file"
     return [
         Figure("export", count / done.took_s, "rows/s", at_least(150_000)),
@@ -59,7 +59,7 @@ def _download(port: int, path: str) -> Download:
     return Download(first_byte_s, took_s, lines)
 
 
-def _memory_mb(pid: int, name: str) -> float:
+def memory_mb(pid: int, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1]) / 1024

@@ -25,11 +25,13 @@ from campaigns.books import keep_books
 from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
+from campaigns.lifelines import Lifelines
 from campaigns.pacing import Delays
 from campaigns.removal import remove_some
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from campaigns.spells import note_spells
+from campaigns.succession import succeed
 from chatapp.errors import ChatAppError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ class WorkerResources(Protocol):
     def doorbell(self) -> Doorbell: ...
     @property
     def delays(self) -> Delays: ...
+    @property
+    def lifelines(self) -> Lifelines: ...
     @property
     def stopping(self) -> asyncio.Event: ...
     async def keep_connected(self) -> None: ...
@@ -170,20 +174,24 @@ async def deliver(ctx: Ctx, line_id: int) -> None:
 async def sweep(ctx: Ctx) -> None:
     """Starts and expires what its time has come for, rings lines, gives up claims."""
     resources: WorkerResources = ctx["resources"]
-    now = await resources.ledger.now()
-    started = await resources.ledger.start_scheduled()
-    expired = await resources.ledger.expire()
+    ledger = resources.ledger
+    now = await ledger.now()
+    started = await ledger.start_scheduled()
+    expired = await ledger.expire()
     if expired:
         logger.info("%d messages expired: they are of no use any more", expired)
-    overdue = [due.line_id for due in await resources.ledger.overdue(by_s=OVERDUE_S)]
+    overdue = [due.line_id for due in await ledger.overdue(by_s=OVERDUE_S)]
     for line_id in {*started, *overdue}:
         # A name of its own: after a kill arq holds on to the old one for minutes.
         name = f"sweep:{now.timestamp() * 1000:.0f}"
         await resources.doorbell.ring(line_id, timedelta(), name=name)
-    given_up = await resources.ledger.give_up_claims()
+    for left in await succeed(ledger, resources.lifelines, resources.delays):
+        name = f"legacy:{now.timestamp() * 1000:.0f}"
+        await resources.doorbell.ring(left.line_id, left.next_at - now, name=name)
+    given_up = await ledger.give_up_claims()
     if given_up:
         logger.warning("%d claims passed their deadline: unsure now", given_up)
-    applied = await resources.ledger.apply_matching()
+    applied = await ledger.apply_matching()
     if applied:
         logger.info("%d statuses found their message on the shelf", applied)
 

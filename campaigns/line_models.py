@@ -47,6 +47,8 @@ class LineClock(models.Model):
     warm_days = models.PositiveIntegerField(default=0)
     # Whether `next_at` is when its rules let it go on, and no pause.
     is_resting = models.BooleanField(default=False)
+    # The worker that has claimed last; empty once it has moved the clock on.
+    held_by = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("clock of a line")

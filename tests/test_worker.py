@@ -72,7 +72,8 @@ async def test_it_is_on_the_list_of_workers_until_it_stops(
 
         await eventually(is_there)
         beat = await in_orm(WorkerBeat.objects.get)
-        assert beat.name == f"{socket.gethostname()}:{os.getpid()}"
+        assert beat.name == resources.worker_name
+        assert beat.name.startswith(f"{socket.gethostname()}:{os.getpid()}:")
         resources.stopping.set()
         await working
     assert not await in_orm(WorkerBeat.objects.exists)

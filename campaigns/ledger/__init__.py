@@ -14,6 +14,7 @@ from campaigns.ledger.brake import Brake
 from campaigns.ledger.claims import CLAIM_S, Claims
 from campaigns.ledger.deliveries import Deliveries
 from campaigns.ledger.dues import Dues
+from campaigns.ledger.legacies import Legacies
 from campaigns.ledger.looks import Looks
 from campaigns.ledger.moments import Moments
 from campaigns.ledger.records import Records
@@ -22,13 +23,14 @@ from campaigns.ledger.shelf import Shelf
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Dues, Claims, Records, Shelf, Looks, Brake, Moments, Deliveries):
+class Ledger(Dues, Claims, Records, Legacies, Shelf, Looks, Brake, Moments, Deliveries):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
         Dues.__init__(self, door)
         Claims.__init__(self, door, worker or uuid.uuid4().hex[:12])
         Records.__init__(self, door)
+        Legacies.__init__(self, door)
         Shelf.__init__(self, door)
         Looks.__init__(self, door)
         Brake.__init__(self, door)

@@ -84,13 +84,14 @@ class Claims:
             if not running:
                 raise LostClaim("the campaign does not run")
             moved = await tx.execute(
-                f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, is_resting = %s,"
-                f" hour_at = %s, hour_count = %s, day_at = %s, day_count = %s,"
-                f" warm_days = %s"
+                f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, held_by = %s,"
+                f" is_resting = %s, hour_at = %s, hour_count = %s, day_at = %s,"
+                f" day_count = %s, warm_days = %s"
                 f" WHERE line_id = %s AND turn = %s AND (stopped_at IS NULL"
                 f" OR (stopped_code = %s AND %s))",
                 (
                     deadline,
+                    self._worker,
                     False,
                     tally.hour_at,
                     tally.hour_count,
@@ -227,7 +228,8 @@ async def move_clock(tx: Tx, move: Move, now: datetime) -> bool:
     setback = move.setback
     since = "CASE WHEN setbacks = 0 THEN %s ELSE held_since END" if setback else "%s"
     moved = await tx.execute(
-        f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, pause_ms = %s,"
+        f"UPDATE {CLOCKS} SET next_at = %s, turn = turn + 1, held_by = '',"
+        f" pause_ms = %s,"
         # MySQL reads the columns from left to right: `setbacks` must come last.
         f" held_since = {since},"
         f" held_code = %s, held_reason = %s, held_at = %s,"

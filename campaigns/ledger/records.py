@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -61,41 +62,11 @@ class Records:
         )
         given_up = 0
         for (campaign_id,) in campaigns:
-            given_up += await self._give_up(campaign_id)
+            now = await self._door.now()
+            given_up += await give_up(
+                self._door, campaign_id, "claim_deadline < %s", [now]
+            )
         return given_up
-
-    async def _give_up(self, campaign_id: int) -> int:
-        now = await self._door.now()
-        async with self._door.transaction() as tx:
-            await lock_campaigns(self._door, tx, [campaign_id])
-            rows = await tx.fetch(
-                f"SELECT id, attempt FROM {MESSAGES} WHERE campaign_id = %s"
-                f" AND status = %s AND claim_deadline < %s"
-                f" ORDER BY id LIMIT {GIVE_UP_CHUNK}",
-                (campaign_id, MessageStatus.CLAIMED, now),
-            )
-            if not rows:
-                return 0
-            ids = [pk for pk, _ in rows]
-            await tx.execute(
-                f"UPDATE {MESSAGES} SET status = %s, code = %s, reason = %s,"
-                f" claim_deadline = NULL, look_at = %s, looks = 0"
-                f" WHERE id IN ({marks(ids)})",
-                (
-                    MessageStatus.UNSURE,
-                    "no_answer_recorded",
-                    "",
-                    now + timedelta(seconds=FIRST_LOOK_S),
-                    *ids,
-                ),
-            )
-            events = [event_row(pk, n, EventKind.NO_ANSWER, now) for pk, n in rows]
-            await insert(tx, EVENTS, EVENT_COLUMNS, events)
-            deltas = Deltas()
-            for _ in ids:
-                deltas.move(campaign_id, MessageStatus.CLAIMED, MessageStatus.UNSURE)
-            await deltas.write(tx, now)
-        return len(ids)
 
     async def _write(self, outcomes: list[Outcome]) -> None:
         campaign_ids = sorted({outcome.claimed.campaign_id for outcome in outcomes})
@@ -135,6 +106,42 @@ class Records:
             shelved = await take_from_shelf(tx, fresh)
             await apply_evidence(tx, rows, [*late, *shelved], deltas)
             await deltas.write(tx, now)
+
+
+async def give_up(
+    door: Door, campaign_id: int, where: str, params: Sequence[Any]
+) -> int:
+    """Turns some of a campaign's claims into *unsure*; returns how many."""
+    now = await door.now()
+    async with door.transaction() as tx:
+        await lock_campaigns(door, tx, [campaign_id])
+        rows = await tx.fetch(
+            f"SELECT id, attempt FROM {MESSAGES} WHERE campaign_id = %s"
+            f" AND status = %s AND {where} ORDER BY id LIMIT {GIVE_UP_CHUNK}",
+            (campaign_id, MessageStatus.CLAIMED, *params),
+        )
+        if not rows:
+            return 0
+        ids = [pk for pk, _ in rows]
+        await tx.execute(
+            f"UPDATE {MESSAGES} SET status = %s, code = %s, reason = %s,"
+            f" claim_deadline = NULL, look_at = %s, looks = 0"
+            f" WHERE id IN ({marks(ids)})",
+            (
+                MessageStatus.UNSURE,
+                "no_answer_recorded",
+                "",
+                now + timedelta(seconds=FIRST_LOOK_S),
+                *ids,
+            ),
+        )
+        events = [event_row(pk, n, EventKind.NO_ANSWER, now) for pk, n in rows]
+        await insert(tx, EVENTS, EVENT_COLUMNS, events)
+        deltas = Deltas()
+        for _ in ids:
+            deltas.move(campaign_id, MessageStatus.CLAIMED, MessageStatus.UNSURE)
+        await deltas.write(tx, now)
+    return len(ids)
 
 
 def _is_repeated(row: Row, outcome: Outcome) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
@@ -21,7 +22,9 @@ from campaigns.jobs import (
 )
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Outcome
+from campaigns.lifelines import Lifelines
 from campaigns.models import LineClock
+from campaigns.pacing import Delays
 from campaigns.states import MessageStatus
 from chatapp.errors import TokenUnavailable
 from chatapp.models import Line
@@ -71,14 +74,19 @@ class Resources:
     ledger: Ledger
     sending: StandIn
     doorbell: Doorbell
+    lifelines: Lifelines
+    delays: Delays
 
     async def keep_connected(self) -> None:
         raise TokenUnavailable("log_in_refused", "Wrong password")
 
 
 @pytest.fixture
-def resources(ledger: Ledger, queue: ArqRedis) -> Resources:
-    return Resources(ledger, StandIn(), Doorbell(queue))
+def resources(
+    ledger: Ledger, queue: ArqRedis, delays: Delays, tmp_path: Path
+) -> Resources:
+    lifelines = Lifelines(tmp_path / "workers")
+    return Resources(ledger, StandIn(), Doorbell(queue), lifelines, delays)
 
 
 async def test_a_ring_is_a_plain_json_job(queue: ArqRedis) -> None:

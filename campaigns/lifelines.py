@@ -1,0 +1,73 @@
+"""Locks that tell the dead from the slow: a worker holds one for as long as it lives.
+
+A claim is given up when its deadline has passed, because a worker that is only slow
+may still send until then. Of one that died nothing comes any more: the kernel lets go
+of its lock, and whoever shares its folder need not wait.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".alive"
+
+
+class Lifelines:
+    """The locks in a folder; the methods block on the disk for a moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own: int | None = None
+        self._name = ""
+
+    def hold(self, name: str) -> None:
+        """Says that `name`, which nobody had before, lives; until this process ends.
+
+        Where the folder cannot be written claims end by their deadlines, as they do
+        on another machine.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Locked before it has its name, or it would look dead for an instant.
+            new = self._folder / f"{secrets.token_hex(8)}.new"
+            self._own = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(self._own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new.rename(self._path(name))
+            self._name = name
+        except OSError as error:
+            logger.warning("no lock tells that this worker lives: %s", error)
+
+    def dead(self) -> list[str]:
+        """Who held a lock here and does not live any more."""
+        found = []
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            with suppress(OSError):
+                held = os.open(path, os.O_RDWR)
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    found.append(path.name.removesuffix(SUFFIX))
+                finally:
+                    os.close(held)
+        return found
+
+    def bury(self, name: str) -> None:
+        """Forgets one of the dead, once nothing is left of it."""
+        self._path(name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Lets go of the own lock: this worker has left nothing behind."""
+        if self._own is not None:
+            if self._name:
+                self.bury(self._name)
+            os.close(self._own)
+            self._own = None
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{SUFFIX}"

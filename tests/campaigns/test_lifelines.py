@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from campaigns.lifelines import Lifelines
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from campaigns.lifelines import Lifelines
+Lifelines(Path(sys.argv[1])).hold("other")
+print("holds", flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def other(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds its lifeline."""
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "holds\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_who_lives_is_not_dead_and_who_was_killed_is(tmp_path: Path) -> None:
+    ours = Lifelines(tmp_path)
+    ours.hold("ours")
+    with other(tmp_path) as process:
+        assert ours.dead() == []
+        process.send_signal(signal.SIGSTOP)
+        assert ours.dead() == [], "who is only slow may still send"
+        process.kill()
+        process.wait()
+        assert ours.dead() == ["other"]
+        assert ours.dead() == ["other"], "until it is buried"
+        ours.bury("other")
+    assert ours.dead() == []
+    ours.close()
+
+
+def test_who_ends_in_order_leaves_nothing(tmp_path: Path) -> None:
+    ours, theirs = Lifelines(tmp_path), Lifelines(tmp_path)
+    theirs.hold("theirs")
+    theirs.close()
+    assert ours.dead() == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_not_to_work(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    lifelines = Lifelines(tmp_path / "file" / "workers")
+    lifelines.hold("ours")
+    assert "no lock tells that this worker lives" in caplog.text
+    assert lifelines.dead() == []
+    lifelines.close()
