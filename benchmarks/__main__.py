@@ -17,10 +17,13 @@ def main(asked: list[str]) -> int:
     figures: list[Figure] = []
     with open_rig(delay_s=API_S) as rig:
         from benchmarks import callbacks, exports, lists, processes, sending
+        from benchmarks.peers import race
 
         count = 2_000 if quick else 20_000
         if not asked or "send" in asked:
             figures += sending.measure(rig, count)
+        if not asked or "peers" in asked:
+            figures += race.measure(rig, count // 4)
         if not asked or "list" in asked:
             figures += lists.measure(100_000 if quick else 1_000_000)
         if not asked or "callbacks" in asked:

@@ -26,7 +26,7 @@ APPLIED_WITHIN_S = 120.0
 def measure(rig: Rig, count: int) -> list[Figure]:
     ours: list[float] = []
     bare: list[float] = []
-    with _site(rig) as port, _bare(rig) as bare_port, rig.on_the_other_core():
+    with _site(rig) as port, _bare(rig) as bare_port, rig.beside():
         for _ in range(ROUNDS):
             bodies = _bodies(rows.accepted(rows.line_of(), count), 1)
             bare.append(_rate(bare_port, bodies))

@@ -29,7 +29,7 @@ def measure(rig: Rig, count: int) -> list[Figure]:
     campaign = rows.accepted(rows.line_of(), count)
     port = free_port()
     argv = ["-m", "asgi_app.web", "--port", str(port)]
-    with rig.on_the_other_core(), running(rig, argv, {}) as process:
+    with rig.beside(), running(rig, argv, {}) as process:
         wait_for(port)
         _download(port, f"/campaigns/{rows.running(rows.line_of(), 10).pk}/")
         idle_mb = memory_mb(process.pid, "VmRSS")

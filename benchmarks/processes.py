@@ -34,7 +34,7 @@ _WORKER = ["worker.py"]
 
 def measure(rig: Rig, count: int) -> list[Figure]:
     """`pace`, `recovery` and `idle`, with the sandbox as ChatApp."""
-    with rig.on_the_other_core(), _sandbox() as api_url:
+    with rig.beside(), _sandbox() as api_url:
         more = {"CHATAPP_BASE_URL": api_url, "WEBHOOK_SECRET": SECRET}
         port = free_port()
         web = ["-m", "asgi_app.web", "--port", str(port)]

@@ -42,7 +42,7 @@ class Rig:
     rest: int
 
     @contextlib.contextmanager
-    def on_the_other_core(self) -> Iterator[None]:
+    def beside(self) -> Iterator[None]:
         """For what puts load on something measured that is a process of its own."""
         os.sched_setaffinity(0, {self.rest})
         try:

@@ -70,7 +70,7 @@ def measure(rig: Rig, count: int) -> list[Figure]:
     ours, bare = [], []
     for number in range(ROUNDS):
         bare.append(uvloop.run(_bare(rig, count)))
-        ours.append(uvloop.run(_ours(rig, count, start=number * count)))
+        ours.append(uvloop.run(send_all(rig, count, start=number * count)))
     steady = uvloop.run(_steady(rig, count // 20, start=ROUNDS * count))
     return [
         Figure(
@@ -115,7 +115,8 @@ async def _bare(rig: Rig, count: int) -> Pace:
         return watch.read(count)
 
 
-async def _ours(rig: Rig, count: int, *, start: int) -> Pace:
+async def send_all(rig: Rig, count: int, *, start: int) -> Pace:
+    """The pace of a campaign whose messages are all due at once."""
     line = await in_orm(_line)
     campaign = await in_orm(
         lists.running,
