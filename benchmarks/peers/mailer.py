@@ -14,8 +14,8 @@ from httpx_aiohttp import HttpxAiohttpClient
 from benchmarks.peers import work
 from benchmarks.peers.work import IN_FLIGHT, Tally, Work
 
-# A few suffice; with 100 arq takes more CPU for each message.
-CONNECTIONS = 20
+# Fewer wait for one another when commits are slow, more take more CPU.
+CONNECTIONS = 50
 
 
 class Mailer:
