@@ -25,6 +25,7 @@ from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
 from campaigns.lifelines import Lifelines
+from campaigns.lookthrough import LookThrough
 from campaigns.pacing import Delays
 from campaigns.queue_report import QueueWatch
 from campaigns.sending import Sending
@@ -49,6 +50,7 @@ class Resources:
     ledger: Ledger
     sending: Sending
     settling: Settling
+    lookthrough: LookThrough
     doorbell: Doorbell
     intake: Intake
     troubles: Troubles
@@ -131,6 +133,9 @@ async def open_resources() -> AsyncIterator[Resources]:
                 is_stopping=stopping.is_set,
             ),
             settling=Settling(ledger, chatapp),
+            lookthrough=LookThrough(
+                ledger, chatapp, knows_ours=settings.CHATAPP_TRACKING
+            ),
             doorbell=Doorbell(redis),
             intake=intake,
             troubles=troubles,

@@ -1,18 +1,27 @@
-"""What stopped a line whose deliveries have collapsed, in words."""
+"""What stopped a line, in words: deliveries that collapsed, a backup put back."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from campaigns import restored_words
 from campaigns.collapse import OLD_ENOUGH, Evidence
+from campaigns.restored import Findings
 from campaigns.wording import time_span
 from chatapp import words
 
 
 def told(reason: str) -> str:
-    """The text that came with a code; evidence becomes a sentence."""
+    """The text that came with a code; facts become a sentence."""
+    return facts(reason) or words.translated(reason)
+
+
+def facts(reason: str) -> str:
+    """The sentence for what a stopped line keeps as its reason, if it is no text."""
+    if findings := Findings.read(reason):
+        return restored_words.said(findings)
     evidence = Evidence.read(reason)
-    return said(evidence) if evidence else words.translated(reason)
+    return said(evidence) if evidence else ""
 
 
 def said(evidence: Evidence) -> str:

@@ -184,6 +184,9 @@ async def release(request: HttpRequest, line_id: int) -> HttpResponse:
         )
     except decisions.NeedsTest:
         return redirect("campaigns:line-test", line_id)
+    except decisions.StillLooking:
+        # Its page says what is still to be done.
+        return redirect("campaigns:line", line_id)
     resources = views.resources_of(request)
     await resources.troubles.look()
     await _ring(request, line_id)

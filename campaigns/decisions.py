@@ -22,6 +22,7 @@ from campaigns.models import (
     LineClock,
     Message,
 )
+from campaigns.restored import RESTORED
 from campaigns.services import NotPossibleNow, note, refuse_what_is_over, wind_clock
 from campaigns.states import CampaignStatus, MessageStatus
 
@@ -30,6 +31,10 @@ CHUNK = 500
 
 class NeedsTest(Exception):
     """Deliveries have collapsed: first it should be tried on one's own phone."""
+
+
+class StillLooking(Exception):
+    """A backup was put back, and not all that waits was looked for yet."""
 
 
 def assume_sent(
@@ -95,7 +100,8 @@ def count_failed(*, campaign_id: int, code: str) -> int:
 def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
     """Takes the brake off a line; False when it was off. Ring the line.
 
-    Where deliveries have collapsed, only for whom `is_sure`; else NeedsTest.
+    Where deliveries have collapsed, only for whom `is_sure`; else NeedsTest. Raises
+    StillLooking while it is looked through after a backup was put back.
     """
     with transaction.atomic():
         # Campaigns before the clock, as everybody takes them.
@@ -106,6 +112,8 @@ def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
         clock = LineClock.objects.filter(line=line_id).first()
         if clock and clock.stopped_code == DELIVERY_COLLAPSED and not is_sure:
             raise NeedsTest
+        if clock and clock.stopped_code == RESTORED:
+            raise StillLooking
         now = orm_now()
         # The pause that was drawn still counts.
         next_at = Greatest("next_at", Value(now, output_field=DateTimeField()))

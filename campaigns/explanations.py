@@ -48,6 +48,10 @@ KNOWN: Mapping[str, StrOrPromise] = {
     "no_answer_recorded": lazy(
         "It was claimed for sending, and no answer was recorded in time."
     ),
+    "restored_in_doubt": lazy(
+        "A backup was put back, and the chat's history does not tell whether it was "
+        "sent since."
+    ),
     # About a line: nothing left
     "unsure_in_a_row": lazy(
         "The answers to three messages in a row were lost. It goes on by itself once "
@@ -60,6 +64,15 @@ KNOWN: Mapping[str, StrOrPromise] = {
     "delivery_collapsed": lazy(
         "ChatApp takes the messages, but hardly any of them is delivered: WhatsApp may "
         "have restricted the line. Try it on your own phone before it goes on."
+    ),
+    "restored": lazy(
+        "A backup was put back. Before anything leaves, each message that waits is "
+        "looked for in its chat: it may have been sent since the backup."
+    ),
+    "restored_looked_through": lazy(
+        "A backup was put back, and all that waits was looked for in the chats: what "
+        "was found counts as sent. Please see whether what was paused or cancelled "
+        "since the backup runs again, then let the line go on."
     ),
     "line_over": lazy("Its licence is over."),
     "line_inactive": lazy("It is switched off at ChatApp."),

@@ -10,8 +10,7 @@ from django.utils.translation import ngettext
 
 from asgi_app.moments import in_short
 from campaigns import explanations, rules_words, wording
-from campaigns.collapse import Evidence
-from campaigns.collapse_words import said
+from campaigns.collapse_words import facts
 from campaigns.forecast_words import moment
 from campaigns.hindrances import Hindrance, Kind
 from campaigns.ledger.moments import PAUSED_LATE
@@ -98,8 +97,7 @@ def _line_unusable(it: Hindrance) -> str:
 def _line_stopped(it: Hindrance) -> str:
     assert it.since is not None
     stopped = _("The line was stopped at %(at)s.") % {"at": in_short(it.since)}
-    evidence = Evidence.read(it.reason)
-    return " ".join([stopped, *([said(evidence)] if evidence else []), _explained(it)])
+    return " ".join(filter(None, [stopped, facts(it.reason), _explained(it)]))
 
 
 def _line_busy(it: Hindrance) -> str:

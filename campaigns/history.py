@@ -24,6 +24,8 @@ class EventKind(StrEnum):
     UNSURE = "unsure"
     # The claim passed its deadline without a record.
     NO_ANSWER = "no_answer"
+    # A backup was put back, and nobody can tell whether it was sent since.
+    IN_DOUBT = "in_doubt"
     # Our own message, seen in a callback or in the chat's history.
     ECHOED = "echoed"
     FOUND = "found"
@@ -62,6 +64,7 @@ STEPS: dict[EventKind, tuple[frozenset[MessageStatus], MessageStatus]] = {
     ),
     EventKind.UNSURE: (frozenset({MessageStatus.CLAIMED}), MessageStatus.UNSURE),
     EventKind.NO_ANSWER: (frozenset({MessageStatus.CLAIMED}), MessageStatus.UNSURE),
+    EventKind.IN_DOUBT: (frozenset({MessageStatus.WAITING}), MessageStatus.UNSURE),
     EventKind.ASSUMED_SENT: (
         frozenset({MessageStatus.UNSURE}),
         MessageStatus.ASSUMED_SENT,

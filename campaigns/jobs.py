@@ -26,6 +26,7 @@ from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
 from campaigns.lifelines import Lifelines
+from campaigns.lookthrough import LookThrough
 from campaigns.pacing import Delays
 from campaigns.removal import remove_some
 from campaigns.sending import Sending
@@ -40,6 +41,7 @@ Ctx = dict[Any, Any]
 
 OVERDUE_S = 2.0
 REMOVE_S = 8.0
+LOOK_S = 12.0
 # Well below the worker's `job_timeout`, whatever a batch takes.
 IMPORT_SLICE_S = 60.0
 # An import that has stored nothing for so long is rung again.
@@ -68,6 +70,8 @@ class WorkerResources(Protocol):
     def sending(self) -> Sending: ...
     @property
     def settling(self) -> Settling: ...
+    @property
+    def lookthrough(self) -> LookThrough: ...
     @property
     def doorbell(self) -> Doorbell: ...
     @property
@@ -209,6 +213,19 @@ async def settle(ctx: Ctx) -> None:
         logger.info("line %s goes on: ChatApp answers again", line_id)
         await resources.doorbell.ring(line_id, timedelta(), name=f"probe:{uuid4().hex}")
     await resources.ledger.file_away()
+
+
+@_waits_for_the_database
+async def look_through(ctx: Ctx) -> None:
+    """Looks for what waits since a backup was put back, some seconds' worth a time."""
+    resources: WorkerResources = ctx["resources"]
+    until = time.monotonic() + LOOK_S
+
+    def is_to_stop() -> bool:
+        return resources.stopping.is_set() or time.monotonic() > until
+
+    for line_id in await resources.lookthrough.go_on(is_to_stop):
+        logger.info("line %s was looked through and may go on", line_id)
 
 
 @_waits_for_the_database

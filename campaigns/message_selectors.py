@@ -16,6 +16,7 @@ from campaigns.models import (
     LineClock,
     Message,
 )
+from campaigns.restored import RESTORED
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Account, Line, why_unusable
 
@@ -127,7 +128,7 @@ def read_troubles(now: datetime) -> tuple[Trouble, ...]:
             clock.stopped_reason,
             clock.line,
             clock.stopped_at,
-            can_go_on=True,
+            can_go_on=clock.stopped_code != RESTORED,
         )
         for clock in stopped
     ]

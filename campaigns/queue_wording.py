@@ -28,6 +28,10 @@ CRONS: Mapping[str, tuple[StrOrPromise, timedelta]] = {
         lazy("looks for unsure messages, tries stopped lines, tidies the shelf"),
         timedelta(seconds=15),
     ),
+    "look_through": (
+        lazy("looks in the chats for what waits, after a backup was put back"),
+        timedelta(seconds=15),
+    ),
     "look_after_imports": (
         lazy("rings imports that stand still, forgets files that were never saved"),
         timedelta(seconds=15),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from campaigns.history import split_tracking
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import UnsureMessage
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError, Refused
-from chatapp.types import LineKey
+from chatapp.types import HistoryItem, LineKey
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,21 @@ class Settling:
 
     async def _find(self, unsure: UnsureMessage) -> str | None:
         line = LineKey(unsure.licence_id, unsure.messenger)
-        history = await self.chatapp.history(line, unsure.phone)
-        ids = [i.message_id for i in history if i.tracking == unsure.tracking]
-        return ids[0] if ids else None
+        return find_ours(
+            await self.chatapp.history(line, unsure.phone), unsure.tracking
+        )
+
+
+def find_ours(history: Sequence[HistoryItem], tracking: str) -> str | None:
+    """The message's id in its chat, by the tracking of this attempt or a later one.
+
+    After a backup was put back there may have been more attempts than it knows of.
+    """
+    base, attempt = split_tracking(tracking)
+    found = {
+        (number, item.message_id)
+        for item in history
+        for its_base, number in [split_tracking(item.tracking or "")]
+        if its_base == base and number >= attempt
+    }
+    return max(found)[1] if found else None

@@ -122,6 +122,7 @@ EVENTS: Mapping[str, StrOrPromise] = {
     EventKind.REFUSED: lazy("refused by ChatApp"),
     EventKind.UNSURE: lazy("answer lost: unsure"),
     EventKind.NO_ANSWER: lazy("no answer was recorded in time: unsure"),
+    EventKind.IN_DOUBT: lazy("a backup was put back, maybe sent since: unsure"),
     EventKind.ECHOED: lazy("seen in a callback of our own message"),
     EventKind.FOUND: lazy("found in the chat's history"),
     EventKind.LOOKED: lazy("looked for in the chat's history, not found"),

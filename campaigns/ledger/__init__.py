@@ -18,12 +18,24 @@ from campaigns.ledger.legacies import Legacies
 from campaigns.ledger.looks import Looks
 from campaigns.ledger.moments import Moments
 from campaigns.ledger.records import Records
+from campaigns.ledger.restored import Restored
 from campaigns.ledger.shelf import Shelf
 
 __all__ = ["CLAIM_S", "Ledger"]
 
 
-class Ledger(Dues, Claims, Records, Legacies, Shelf, Looks, Brake, Moments, Deliveries):
+class Ledger(
+    Dues,
+    Claims,
+    Records,
+    Legacies,
+    Shelf,
+    Looks,
+    Brake,
+    Moments,
+    Deliveries,
+    Restored,
+):
     """Who gets which message, when, and what came of it."""
 
     def __init__(self, door: Door, *, worker: str = "") -> None:
@@ -36,3 +48,4 @@ class Ledger(Dues, Claims, Records, Legacies, Shelf, Looks, Brake, Moments, Deli
         Brake.__init__(self, door)
         Moments.__init__(self, door)
         Deliveries.__init__(self, door)
+        Restored.__init__(self, door)

@@ -177,3 +177,12 @@ class UnsureMessage:
     tracking: str
     attempt: int
     looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoughtMessage(UnsureMessage):
+    """One that may have been sent before a backup of it was put back."""
+
+    line_id: int
+    status: MessageStatus
+    since: datetime | None
