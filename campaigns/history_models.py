@@ -1,4 +1,4 @@
-"""Rows of what happened: events, earlier attempts, and the shelf of statuses."""
+"""Rows of what happened: events, earlier attempts, the shelf, and what is gone."""
 
 from __future__ import annotations
 
@@ -88,6 +88,19 @@ class ShelvedStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.message_id}"
+
+
+class GoneId(models.Model):
+    """A hash of an id of a message that was removed, by which late statuses end."""
+
+    digest = models.CharField(max_length=32, primary_key=True)
+    gone_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("id that is gone")
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class CallbackCount(models.Model):

@@ -16,6 +16,7 @@ from campaigns.history_models import (
     CallbackCount,
     EarlierAttempt,
     Event,
+    GoneId,
     ShelvedStatus,
 )
 from campaigns.line_models import LineClock, LineRules, LineSpell, SliceMember, Writer
@@ -39,6 +40,7 @@ __all__ = [
     "EarlierAttempt",
     "Event",
     "FailedJob",
+    "GoneId",
     "LineClock",
     "LineRules",
     "LineSpell",

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
 from asgi_app.database import orm_now
+from campaigns.ledger.gone import gone_digest
 from campaigns.models import (
     Campaign,
     EarlierAttempt,
+    GoneId,
     ListRemark,
     Message,
     MinuteCount,
@@ -100,10 +102,18 @@ def _remove_messages(campaign: Campaign) -> bool:
         *(message_id for *_, message_id in chunk if message_id),
         *filter(None, earlier.values_list("message_id", flat=True)),
     ]
+    trackings = [tracking for _, tracking, _ in chunk]
+    now = orm_now()
+    GoneId.objects.bulk_create(
+        [
+            GoneId(digest=digest, gone_at=now)
+            for digest in sorted({gone_digest(id_) for id_ in message_ids + trackings})
+        ],
+        ignore_conflicts=True,
+    )
     Message.objects.filter(pk__in=ids).delete()
     # What is still to be applied to them names their phones.
     ShelvedStatus.objects.filter(message_id__in=message_ids).delete()
-    trackings = [tracking for _, tracking, _ in chunk]
     ShelvedStatus.objects.filter(tracking__in=trackings).delete()
     return True
 

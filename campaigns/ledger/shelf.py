@@ -18,6 +18,7 @@ from asgi_app.database import Door, Tx
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import HeardStatus, Wrote
 from campaigns.ledger.evidence import apply_evidence
+from campaigns.ledger.gone import without_gone
 from campaigns.ledger.groupcommit import GroupCommit
 from campaigns.ledger.matching import (
     ShelfItem,
@@ -112,11 +113,13 @@ class Shelf:
 
     async def _shelve(self, batch: list[Heard]) -> None:
         now = await self._door.now()
-        rows = [_shelf_row(s, now) for heard in batch for s in heard.statuses]
+        statuses = [s for heard in batch for s in heard.statuses]
         counts: Counter[str] = Counter()
         for heard in batch:
             counts.update(heard.counts)
         async with self._door.transaction() as tx:
+            kept = await without_gone(tx, statuses)
+            rows = [_shelf_row(status, now) for status in kept]
             await insert(tx, SHELF, COLUMNS, rows, ending=self._door.insert_new)
             await self._stop(tx, batch, now)
             wrote = [one for heard in batch for one in heard.wrote]

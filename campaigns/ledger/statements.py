@@ -14,6 +14,7 @@ from campaigns.models import (
     Campaign,
     EarlierAttempt,
     Event,
+    GoneId,
     LineClock,
     LineRules,
     Message,
@@ -32,6 +33,7 @@ CLOCKS = LineClock._meta.db_table
 LINES = Line._meta.db_table
 EVENTS = Event._meta.db_table
 EARLIER = EarlierAttempt._meta.db_table
+GONE = GoneId._meta.db_table
 SHELF = ShelvedStatus._meta.db_table
 COUNTS = CallbackCount._meta.db_table
 MINUTES = MinuteCount._meta.db_table
