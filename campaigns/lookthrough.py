@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # Nothing is sent meanwhile: the rate limit is theirs.
 AT_ONCE = 8
+CHUNK = 400
 # As many as a chat's history gives at once.
 MOST_TOLD = 100
 
@@ -58,19 +59,22 @@ class LookThrough:
         self, line_id: int, findings: Findings, is_to_stop: Callable[[], bool]
     ) -> None:
         last = 0
-        while not is_to_stop():
-            chunk = await self.ledger.to_look_through(
-                line_id, findings, after=last, most=AT_ONCE
-            )
-            if not chunk:
-                return
+        while chunk := await self.ledger.to_look_through(
+            line_id, findings, after=last, most=CHUNK
+        ):
             last = chunk[-1].message_id
-            told = await asyncio.gather(*map(self._look, chunk), return_exceptions=True)
-            found = Counter(word for word in told if isinstance(word, str))
-            await self.ledger.note_findings(line_id, found)
-            for error in told:
-                if isinstance(error, BaseException):
-                    raise error
+            for start in range(0, len(chunk), AT_ONCE):
+                if is_to_stop():
+                    return
+                await self._look_for(line_id, chunk[start : start + AT_ONCE])
+
+    async def _look_for(self, line_id: int, some: list[SoughtMessage]) -> None:
+        told = await asyncio.gather(*map(self._look, some), return_exceptions=True)
+        found = Counter(word for word in told if isinstance(word, str))
+        await self.ledger.note_findings(line_id, found)
+        for error in told:
+            if isinstance(error, BaseException):
+                raise error
 
     async def _look(self, sought: SoughtMessage) -> str:
         line = LineKey(sought.licence_id, sought.messenger)

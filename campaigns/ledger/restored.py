@@ -26,7 +26,18 @@ from campaigns.restored import LOOKED_THROUGH, RESTORED, Findings
 from campaigns.states import MessageStatus
 
 IN_DOUBT = "restored_in_doubt"
-_SOUGHT = f"('{MessageStatus.WAITING}', '{MessageStatus.FAILED}')"
+# What expires or is cancelled before its look may have been sent all the same.
+_SOUGHT = "({})".format(
+    ", ".join(
+        f"'{status}'"
+        for status in (
+            MessageStatus.WAITING,
+            MessageStatus.FAILED,
+            MessageStatus.EXPIRED,
+            MessageStatus.CANCELLED,
+        )
+    )
+)
 
 
 class Restored:
@@ -81,7 +92,7 @@ class Restored:
     async def may_have_been_sent(self, sought: SoughtMessage) -> None:
         """Leaves it to people, where the chat's history does not tell.
 
-        A failed one stays as it is: it leaves only when somebody tries it again.
+        What does not wait stays as it is: it leaves only if somebody has it sent.
         """
         is_waiting = sought.status == MessageStatus.WAITING
         await self._end_look(sought, EventKind.IN_DOUBT if is_waiting else None)

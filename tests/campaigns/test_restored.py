@@ -19,7 +19,7 @@ from campaigns import decisions
 from campaigns.audit import audit
 from campaigns.history import EventKind
 from campaigns.lookthrough import LookThrough
-from campaigns.models import Event, LineClock, Message, StopEntry, WorkerBeat
+from campaigns.models import Campaign, Event, LineClock, Message, StopEntry, WorkerBeat
 from campaigns.restored import LOOKED_THROUGH, RESTORED, Findings
 from campaigns.services import cancel_campaign, pause_campaign, start_campaign
 from campaigns.settling import Settling
@@ -329,6 +329,26 @@ async def test_what_was_cancelled_since_can_be_cancelled_before_the_line_goes_on
     assert await lookthrough.go_on() == [desk.line.pk]
     await go_on(desk)
     assert desk.phones_sent() == []
+
+
+@pytest.mark.parametrize("how", ["expired", "cancelled"])
+async def test_what_ends_before_its_look_still_shows_that_it_was_sent(
+    desk: Desk, backup: Backup, restore: Restore, lookthrough: LookThrough, how: str
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 2)
+    await backup.take()
+    await serve(desk, 1)
+    await restore()
+    if how == "expired":
+        past = await in_orm(orm_now) - timedelta(seconds=1)
+        campaigns = Campaign.objects.filter(pk=campaign.pk)
+        await in_orm(campaigns.update, use_until=past)
+        assert await desk.sending.ledger.expire() == 2
+    else:
+        await in_orm(cancel_campaign, campaign_id=campaign.pk, operator="anna")
+    assert await lookthrough.go_on() == [desk.line.pk]
+    assert await in_orm(lists.counts, campaign) == {"accepted": 1, how: 1}
+    assert await in_orm(lambda: list(audit())) == []
 
 
 async def test_every_page_says_why_nothing_leaves_and_offers_no_way_around(
