@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 import io
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
 
 from asgi_app.database import in_orm, orm_now
 from campaigns import decisions
 from campaigns.audit import audit
 from campaigns.history import EventKind
+from campaigns.ledger.entries import HeardStatus
+from campaigns.ledger.shelf import Heard
 from campaigns.lookthrough import LookThrough
 from campaigns.models import Campaign, Event, LineClock, Message, StopEntry, WorkerBeat
 from campaigns.restored import LOOKED_THROUGH, RESTORED, Findings
@@ -26,54 +23,9 @@ from campaigns.settling import Settling
 from chatapp.errors import TokenUnavailable
 from chatapp.models import Line
 from tests.campaigns import lists
+from tests.campaigns.backups import Backup
 from tests.campaigns.browser import Site, words
 from tests.campaigns.desk import Desk, clock_of, messages
-
-
-class Backup:
-    """The tables as they were, to be put back over what came after."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "backup.sqlite3"
-        self._rows: dict[str, tuple[str, list[tuple[Any, ...]]]] = {}
-
-    async def take(self) -> None:
-        await in_orm(self._take)
-
-    async def put_back(self) -> None:
-        await in_orm(self._put_back)
-
-    def _take(self) -> None:
-        if connection.vendor == "sqlite":
-            _copy(str(connection.settings_dict["NAME"]), str(self._file))
-            return
-        with connection.cursor() as cursor:
-            for model in apps.get_models():
-                table = model._meta.db_table
-                stored = [f for f in model._meta.local_fields if not f.generated]
-                columns = ", ".join(f"`{field.column}`" for field in stored)
-                cursor.execute(f"SELECT {columns} FROM `{table}`")
-                self._rows[table] = columns, list(cursor.fetchall())
-
-    def _put_back(self) -> None:
-        if connection.vendor == "sqlite":
-            _copy(str(self._file), str(connection.settings_dict["NAME"]))
-            return
-        with connection.constraint_checks_disabled(), connection.cursor() as cursor:
-            for table, (columns, rows) in self._rows.items():
-                cursor.execute(f"DELETE FROM `{table}`")
-                if rows:
-                    marks = ", ".join("%s" for _ in rows[0])
-                    into = f"INSERT INTO `{table}` ({columns}) VALUES ({marks})"
-                    cursor.executemany(into, rows)
-
-
-def _copy(source: str, target: str) -> None:
-    with (
-        closing(sqlite3.connect(source)) as old,
-        closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new)
 
 
 @pytest.fixture
@@ -150,6 +102,8 @@ async def test_a_backup_of_mid_campaign_sends_to_nobody_twice(
 
     said = await restore()
     assert "7 that wait" in said and "1 were under way" in said
+    # What was under way is still to be given up.
+    assert await lookthrough.go_on() == []
     assert await desk.sending.ledger.give_up_claims() == 1
     assert await desk.serve() is None
     assert await lookthrough.go_on() == [desk.line.pk]
@@ -252,6 +206,31 @@ async def test_what_was_refused_and_tried_again_since_is_found(
     assert await in_orm(lambda: list(audit())) == []
 
 
+async def test_what_a_status_told_to_have_failed_is_not_looked_for(
+    desk: Desk, backup: Backup, restore: Restore, lookthrough: LookThrough
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1)
+    await serve(desk, 1)
+    (row,) = await messages(campaign)
+    status = HeardStatus(
+        digest="failed",
+        kind=EventKind.FAILED,
+        type="failed",
+        message_id=row.message_id or "",
+        tracking="",
+        attempt=1,
+        at=None,
+    )
+    heard = Heard([status], {"status": 1})
+    await desk.sending.ledger.shelve(heard)
+    await desk.sending.ledger.apply(heard)
+    assert await in_orm(lists.counts, campaign) == {"failed": 1}
+    await backup.take()
+    assert "0 that were refused" in await restore()
+    assert await lookthrough.go_on() == [desk.line.pk]
+    assert (await findings(desk)).looked == 0
+
+
 async def test_what_was_unsure_and_sent_again_since_is_found(
     desk: Desk, backup: Backup, restore: Restore
 ) -> None:
@@ -299,16 +278,34 @@ async def test_where_the_history_does_not_tell_people_decide(
     assert await in_orm(lambda: list(audit())) == []
 
 
+async def write_stop(desk: Desk, phone: str) -> None:
+    async with httpx.AsyncClient(base_url=desk.sandbox.url) as recipient:
+        told = {"phone": phone, "text": "Стоп!"}
+        answer = await recipient.post("/sandbox/incoming", json=told)
+        assert answer.is_success
+
+
+async def test_who_was_taken_off_the_stop_list_before_the_backup_stays_off(
+    desk: Desk, backup: Backup, restore: Restore, lookthrough: LookThrough
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1)
+    await write_stop(desk, (await messages(campaign))[0].phone)
+    # ChatApp tells times in whole seconds.
+    later = await in_orm(orm_now) + timedelta(seconds=2)
+    await in_orm(WorkerBeat.objects.create, name="w", started_at=later, beat_at=later)
+    await backup.take()
+    await restore()
+    await lookthrough.go_on()
+    assert not await in_orm(StopEntry.objects.exists)
+
+
 async def test_who_asked_to_be_left_alone_since_is_on_the_stop_list_again(
     desk: Desk, backup: Backup, restore: Restore, lookthrough: LookThrough
 ) -> None:
     campaign = await in_orm(lists.running, desk.line, 2)
     await backup.take()
     phone = (await messages(campaign))[0].phone
-    async with httpx.AsyncClient(base_url=desk.sandbox.url) as recipient:
-        told = {"phone": phone, "text": "Стоп!"}
-        answer = await recipient.post("/sandbox/incoming", json=told)
-        assert answer.is_success
+    await write_stop(desk, phone)
     await restore()
     await lookthrough.go_on()
     entry = await in_orm(StopEntry.objects.get)
