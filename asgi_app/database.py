@@ -52,6 +52,8 @@ class Door(Protocol):
     for_update: str  # ends a SELECT that locks its rows
     # Ends an INSERT that leaves alone what is there already; {0} is one of its columns.
     insert_new: str
+    # Behind a table and its alias: that it is read by an index, whose name is {0}.
+    by_index: str
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Commits at the end of the block, rolls back on any exception.
@@ -142,6 +144,7 @@ class SqliteDoor:
 
     for_update = ""  # BEGIN IMMEDIATE has locked all of it already
     insert_new = " ON CONFLICT DO NOTHING"
+    by_index = " INDEXED BY {0}"
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")

@@ -45,6 +45,7 @@ class MysqlDoor:
     for_update = " FOR UPDATE"
     # INSERT IGNORE would also let through what does not fit, and warn each time.
     insert_new = " ON DUPLICATE KEY UPDATE {0} = {0}"
+    by_index = " FORCE INDEX ({0})"
 
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings

@@ -189,6 +189,10 @@ class Campaign(models.Model):
         return self.accepted + self.sent + self.delivered + self.read
 
 
+# Names of indexes that the ledger asks for.
+BY_DELAY, BY_ZONE = "message_due", "message_awake"
+
+
 class Message(models.Model):
     """One text to one recipient, and what the API answered."""
 
@@ -246,11 +250,13 @@ class Message(models.Model):
             # foreign key's index for any other that begins with it.
             models.Index(fields=["campaign", "id"], name="message_place"),
             # What may be claimed now, and the page filtered by status.
-            models.Index(fields=["campaign", "status", "delay_ms"], name="message_due"),
+            models.Index(fields=["campaign", "status", "delay_ms"], name=BY_DELAY),
             # The page filtered by reason, sorted by time, searched by last digits.
             models.Index(fields=["campaign", "status", "code"], name="message_reason"),
             # What may be claimed now, where only some zones are awake.
-            models.Index(fields=["campaign", "status", "zone"], name="message_zone"),
+            models.Index(
+                fields=["campaign", "status", "zone", "delay_ms"], name=BY_ZONE
+            ),
             models.Index(fields=["campaign", "answered_at"], name="message_answered"),
             models.Index(fields=["campaign", "phone_tail"], name="message_tail"),
             # The page of a phone.

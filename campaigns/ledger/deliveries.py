@@ -103,7 +103,7 @@ class Deliveries:
         By the index (campaign, kind, minute), of the campaigns served lately.
         """
         rows = await self._door.fetch(
-            f"SELECT DISTINCT n.minute FROM {CAMPAIGNS} c JOIN {MINUTES} n"
+            f"SELECT DISTINCT n.minute FROM {CAMPAIGNS} c CROSS JOIN {MINUTES} n"
             f" ON n.campaign_id = c.id AND n.kind = %s AND n.minute >= %s"
             f" WHERE c.served_at > %s ORDER BY n.minute",
             ("heard", since - _A_MINUTE, now - LATELY - OLD_ENOUGH),

@@ -86,7 +86,7 @@ async def read_rows(
         f"SELECT id, campaign_id, status, attempt, message_id, code,"
         f" claim_deadline, answered_at,"
         f" sent_at, delivered_at, read_at, failed_at"
-        f" FROM {MESSAGES} WHERE {by} IN ({marks(wanted)}) ORDER BY id",
+        f" FROM {MESSAGES} WHERE {by} IN ({marks(wanted)})",
         wanted,
     )
     return {
@@ -221,8 +221,7 @@ async def _known_events(
     rows = await tx.fetch(
         f"SELECT id, message_id, attempt, kind,"
         f" CASE WHEN detail LIKE %s THEN NULL ELSE at END FROM {EVENTS}"
-        f" WHERE message_id IN ({marks(wanted)}) AND kind IN ({marks(kinds)})"
-        f" ORDER BY id",
+        f" WHERE message_id IN ({marks(wanted)}) AND kind IN ({marks(kinds)})",
         (f"%{_UNTIMED}%", *wanted, *kinds),
     )
     return {
@@ -236,12 +235,12 @@ async def _recall(tx: Tx, messages: Sequence[Row]) -> None:
     if not messages:
         return
     rows = await tx.fetch(
-        f"SELECT message_id, kind, attempt FROM {EVENTS}"
-        f" WHERE message_id IN ({marks(messages)}) ORDER BY id",
+        f"SELECT id, message_id, kind, attempt FROM {EVENTS}"
+        f" WHERE message_id IN ({marks(messages)})",
         [row.pk for row in messages],
     )
     pasts: dict[int, list[tuple[EventKind, int]]] = {}
-    for pk, kind, attempt in rows:
+    for _, pk, kind, attempt in sorted(rows):
         pasts.setdefault(pk, []).append((EventKind(kind), attempt))
     for row in messages:
         if row.pk in pasts:

@@ -39,7 +39,8 @@ class Looks:
         rows = await self._door.fetch(
             f"SELECT m.id, m.campaign_id, l.licence_id, l.messenger, m.phone,"
             f" m.tracking, m.attempt, m.looks FROM {CAMPAIGNS} c"
-            f" JOIN {MESSAGES} m ON m.campaign_id = c.id AND m.status = %s"
+            # CROSS: or SQLite would begin with all messages that there are.
+            f" CROSS JOIN {MESSAGES} m ON m.campaign_id = c.id AND m.status = %s"
             f" JOIN {LINES} l ON l.id = c.line_id"
             f" WHERE c.unsure > 0 AND m.look_at <= %s"
             f" ORDER BY m.look_at LIMIT {int(most)}",

@@ -117,7 +117,7 @@ async def give_up(
         await lock_campaigns(door, tx, [campaign_id])
         rows = await tx.fetch(
             f"SELECT id, attempt FROM {MESSAGES} WHERE campaign_id = %s"
-            f" AND status = %s AND {where} ORDER BY id LIMIT {GIVE_UP_CHUNK}",
+            f" AND status = %s AND {where} LIMIT {GIVE_UP_CHUNK}",
             (campaign_id, MessageStatus.CLAIMED, *params),
         )
         if not rows:

@@ -62,7 +62,8 @@ class Restored:
         rows = await self._door.fetch(
             f"SELECT m.id, m.campaign_id, l.licence_id, l.messenger, m.phone,"
             f" m.tracking, m.attempt, m.looks, m.status FROM {CAMPAIGNS} c"
-            f" JOIN {MESSAGES} m ON m.campaign_id = c.id AND m.status IN {_SOUGHT}"
+            f" CROSS JOIN {MESSAGES} m"
+            f" ON m.campaign_id = c.id AND m.status IN {_SOUGHT}"
             f" JOIN {LINES} l ON l.id = c.line_id"
             f" WHERE c.line_id = %s AND m.look_at <= %s AND m.id > %s"
             f" ORDER BY m.id LIMIT {int(most)}",

@@ -1,0 +1,250 @@
+"""The plans of what is asked again and again: nothing in them grows with the tables."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from asgi_app.database import Door, Params, Row, Tx, in_orm
+from campaigns import results, selectors
+from campaigns.hearing import heard
+from campaigns.ledger import Ledger
+from campaigns.ledger.entries import Outcome
+from campaigns.message_pages import Wanted
+from campaigns.models import Campaign, EarlierAttempt, Event, GoneId, Message
+from campaigns.pacing import Delays
+from campaigns.states import MessageStatus, Pacing
+from campaigns.stops import add_to_stop_list
+from chatapp.events import parse
+from chatapp.models import Line
+from tests.campaigns import lists
+
+GROWING = (
+    "campaigns_message",
+    "campaigns_event",
+    "campaigns_earlierattempt",
+    "campaigns_minutecount",
+    "campaigns_stopentry",
+    "campaigns_listremark",
+    "campaigns_goneid",
+    "campaigns_writer",
+)
+OTHERS, OURS = 6_000, 300
+
+
+class Listening:
+    """A door that keeps what is asked through it."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self.for_update, self.insert_new = door.for_update, door.insert_new
+        self.by_index = door.by_index
+        self.asked: list[tuple[str, Params]] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        async with self._door.transaction() as tx:
+            yield _ListeningTx(tx, self.asked)
+
+    async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
+        self.asked.append((sql, params))
+        return await self._door.fetch(sql, params)
+
+    async def now(self) -> datetime:
+        return await self._door.now()
+
+    async def close(self) -> None:
+        """The door that it listens at is closed by whoever opened it."""
+
+
+class _ListeningTx:
+    def __init__(self, tx: Tx, asked: list[tuple[str, Params]]) -> None:
+        self._tx, self._asked = tx, asked
+
+    async def execute(self, sql: str, params: Params = ()) -> int:
+        self._asked.append((sql, params))
+        return await self._tx.execute(sql, params)
+
+    async def fetch(self, sql: str, params: Params = ()) -> list[Row]:
+        self._asked.append((sql, params))
+        return await self._tx.fetch(sql, params)
+
+
+def faults(plan: Sequence[Row], sql: str) -> list[str]:
+    """What of a plan takes longer the more rows there are."""
+    bare = sql.replace('"', "").replace("`", "")
+    names = {alias: table for table, alias in _ALIAS.findall(bare)}
+    found = []
+    for row in plan:
+        if connection.vendor == "sqlite":
+            step = str(row[-1])
+            name = step.removeprefix("SCAN ").split()[0]
+            is_scan, sorts = step.startswith("SCAN "), "B-TREE FOR ORDER BY" in step
+            # Which table is sorted it does not say: the one that is asked.
+            name = _FROM.findall(bare)[0] if sorts else name
+        else:
+            name, step = str(row[2]), f"{row[2]}: {row[3]} {row[5]} {row[-1]}"
+            is_scan, sorts = row[3] in {"ALL", "index"}, "filesort" in str(row[-1])
+        if (is_scan or sorts) and names.get(name, name) in GROWING:
+            found.append(step)
+    return found
+
+
+_ALIAS = re.compile(r"\b(campaigns_\w+|chatapp_\w+) (?:AS )?([a-z]|U\d)\b")
+_FROM = re.compile(r"\b(?:FROM|UPDATE|INTO) (\w+)")
+
+
+@pytest.fixture
+async def crowd(transactional_db: None, line: Line) -> Campaign:
+    """A campaign of some hundred messages beside one of some thousands."""
+
+    def fill() -> Campaign:
+        statuses = list(MessageStatus)
+        for count, start, spread_s in ((OTHERS, 100_000, 3600), (OURS, 0, 0)):
+            campaign = lists.running(
+                line,
+                count,
+                start=start,
+                pacing=Pacing.EACH_ON_ITS_OWN,
+                delays=Delays(0, spread_s, random.Random(1)),
+            )
+            pks = list(campaign.messages.values_list("pk", flat=True))
+            for number, status in enumerate(statuses):
+                mine = pks[number * 20 : number * 20 + 20] if number else []
+                Message.objects.filter(pk__in=mine).update(
+                    status=status, code="x" if status == MessageStatus.FAILED else ""
+                )
+                # Of one code among others; of the only one any index would do.
+                failed = Message.objects.filter(pk__in=mine[::3], code="x")
+                failed.update(code="y")
+            Message.objects.filter(pk__in=pks[::7]).update(
+                answered_at="2026-01-02 03:04:05+00:00"
+            )
+            Event.objects.bulk_create(
+                Event(
+                    message_id=pk,
+                    kind="claimed",
+                    at="2026-01-02 03:04:05+00:00",
+                    arrived_at="2026-01-02 03:04:05+00:00",
+                )
+                for pk in pks
+            )
+        # What is short is rightly read as a whole.
+        all_pks = list(Message.objects.values_list("pk", flat=True))
+        EarlierAttempt.objects.bulk_create(
+            EarlierAttempt(of_id=pk, number=1, message_id=f"earlier{pk}")
+            for pk in all_pks
+        )
+        GoneId.objects.bulk_create(
+            GoneId(digest=f"{pk:032x}", gone_at=timezone.now()) for pk in all_pks
+        )
+        phones = [f"+7888{pk:07d}" for pk in all_pks]
+        add_to_stop_list(phones=phones, operator="anna", reason="")
+        if connection.vendor == "mysql":
+            with connection.cursor() as cursor:
+                tables = ", ".join(connection.introspection.table_names())
+                cursor.execute(f"ANALYZE TABLE {tables}")
+        Campaign.objects.exclude(pk=campaign.pk).update(waiting=0)
+        for status in statuses:
+            count = campaign.messages.filter(status=status).count()
+            Campaign.objects.filter(pk=campaign.pk).update(**{str(status): count})
+        campaign.refresh_from_db()
+        return campaign
+
+    return await in_orm(fill)
+
+
+async def test_the_ledger_finds_by_an_index_what_it_asks_for(
+    door: Door, crowd: Campaign, line: Line
+) -> None:
+    listening = Listening(door)
+    ledger = Ledger(listening, worker="test")
+    state = await ledger.look(line.pk)
+    assert state is not None and state.head is not None
+    await ledger.begin_delays(state.head)
+    state = await ledger.look(line.pk)
+    assert state is not None and state.head is not None
+    await ledger.waiting_zones(state)
+    await ledger.first_delay(state.head)
+    await ledger.first_delay(state.head, ["", "Asia/Omsk"])
+    await ledger.find_due(state, 5, ["", "Asia/Omsk"])
+    due = await ledger.find_due(state, 100)
+    due = due or await ledger.find_due(state, 100)
+    claim = await ledger.claim(state, due[:50])
+    now = await ledger.now()
+    for number, claimed in enumerate(claim.messages):
+        await ledger.record(
+            Outcome(claimed, MessageStatus.ACCEPTED, now, message_id=f"id{number}")
+        )
+    told = heard(parse(status_of(f"id{n}" for n in range(len(claim.messages)))))
+    await ledger.shelve(told)
+    await ledger.apply(told)
+    await ledger.shelve(heard(parse(status_of(["unknown"]))))
+    await ledger.apply_matching()
+    await ledger.overdue(by_s=2)
+    await ledger.give_up_claims()
+    await ledger.start_scheduled()
+    await ledger.expire()
+    await ledger.doubt_lines()
+    await ledger.to_look_for(20)
+    bad = []
+    for sql, params in listening.asked:
+        if sql.lstrip().startswith("INSERT"):
+            continue
+        word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        plan = await door.fetch(f"{word} {sql}", params)
+        bad += [f"{fault}\n  in {sql}" for fault in faults(plan, sql)]
+    assert not bad, "\n".join(bad)
+
+
+def status_of(ids: Any) -> bytes:
+    meta = {"type": "messageStatus", "licenseId": 1, "messengerType": "grWhatsApp"}
+    items = [{"id": i, "type": "delivered", "time": 1_700_000_000} for i in ids]
+    return json.dumps({"meta": meta, "data": items}).encode()
+
+
+PAGES: dict[str, Callable[[Campaign], object]] = {
+    query: lambda campaign, query=query: results.read_page(  # type: ignore[misc]
+        campaign_id=campaign.pk, page=1, wanted=Wanted.read(QueryDict(query))
+    )
+    for query in (
+        *("", "before=end", "after=0.150", "status=waiting", "status=delivered"),
+        *("status=failed&code=x", "sort=time", "status=waiting&after=1000.50"),
+        *("sort=time&before=end", "status=delivered&sort=time"),
+    )
+}
+
+
+@pytest.mark.parametrize("asked", PAGES)
+async def test_a_page_finds_by_an_index_what_it_shows(
+    crowd: Campaign, asked: str
+) -> None:
+    assert await in_orm(plan_faults, lambda: PAGES[asked](crowd)) == []
+
+
+async def test_the_list_of_campaigns_reads_no_messages(crowd: Campaign) -> None:
+    assert await in_orm(plan_faults, lambda: selectors.list_campaigns(page=1)) == []
+
+
+def plan_faults(read: Callable[[], object]) -> list[str]:
+    with CaptureQueriesContext(connection) as asked:
+        read()
+    word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    bad = []
+    for query in asked.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{word} {query['sql']}")
+            plan = cursor.fetchall()
+        bad += [f"{fault}\n  in {query['sql']}" for fault in faults(plan, query["sql"])]
+    return bad
