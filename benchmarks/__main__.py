@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from benchmarks import growth
 from benchmarks.figures import Figure, table
-from benchmarks.rig import open_rig
-
-API_S = 0.05
+from benchmarks.rig import API_S, open_rig
 
 
 def main(asked: list[str]) -> int:
@@ -16,12 +15,14 @@ def main(asked: list[str]) -> int:
     quick = bool(os.environ.get("QUICK"))
     figures: list[Figure] = []
     with open_rig(delay_s=API_S) as rig:
-        from benchmarks import callbacks, exports, lists, processes, sending
+        from benchmarks import callbacks, exports, lists, processes, sending, workers
         from benchmarks.peers import race
 
         count = 2_000 if quick else 20_000
         if not asked or "send" in asked:
             figures += sending.measure(rig, count)
+        if not asked or "workers" in asked:
+            figures += workers.measure(rig, count // 4)
         if not asked or "peers" in asked:
             figures += race.measure(rig, count // 4)
         if not asked or "list" in asked:
@@ -32,6 +33,8 @@ def main(asked: list[str]) -> int:
             figures += exports.measure(rig, 100_000 if quick else 1_000_000)
         if not asked or "processes" in asked:
             figures += processes.measure(rig, 200 if quick else 1_000)
+    if not asked or "growth" in asked:
+        figures += growth.measure(quick=quick)
     print(table(figures))
     return int(not all(figure.is_met for figure in figures))
 

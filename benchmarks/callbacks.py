@@ -64,6 +64,12 @@ def measure(rig: Rig, count: int) -> list[Figure]:
     ]
 
 
+def rate(rig: Rig, count: int) -> float:
+    """Statuses a second, one a request."""
+    with _site(rig) as port, rig.beside():
+        return _rate(port, _bodies(rows.accepted(rows.line_of(), count), 1))
+
+
 def _rate(port: int, bodies: list[bytes]) -> float:
     return asyncio.run(
         load.as_fast_as_possible(port, PATH, bodies, connections=CONNECTIONS)

@@ -67,8 +67,8 @@ def _import(line: Line, count: int) -> Campaign:
 async def _look(draft: Campaign, short: Campaign) -> list[Figure]:
     async with open_site() as site:
         page, small = f"/campaigns/{draft.pk}/", f"/campaigns/{short.pk}/"
-        long_ms = await _times(site, page)
-        short_ms = await _times(site, small)
+        long_ms = await times(site, page)
+        short_ms = await times(site, small)
         found = [
             Figure("page", percentile(long_ms, 0.95), "ms p95", at_most(25)),
             Figure(
@@ -85,20 +85,20 @@ async def _look(draft: Campaign, short: Campaign) -> list[Figure]:
             ("filter deep", "?before=end"),
             ("filter phone", "search/?q=0001"),
         ):
-            times = await _times(site, page + asked)
-            found.append(Figure(name, percentile(times, 0.95), "ms p95", at_most(50)))
+            took = await times(site, page + asked)
+            found.append(Figure(name, percentile(took, 0.95), "ms p95", at_most(50)))
         return found
 
 
-async def _times(site: Site, path: str) -> list[float]:
+async def times(site: Site, path: str) -> list[float]:
     await site.get(path)
-    times = []
+    took = []
     for _ in range(LOOKS):
         began = time.perf_counter()
         answer = await site.get(path)
-        times.append((time.perf_counter() - began) * 1000)
+        took.append((time.perf_counter() - began) * 1000)
         assert answer.status_code == 200, answer.text
-    return times
+    return took
 
 
 def _peak_mb() -> float:

@@ -21,6 +21,8 @@ from pathlib import Path
 from asgi_app.valkey import PrivateValkey, free_port
 from tests.mariadb import private_mariadb
 
+# How long the stand-in for the API takes to answer.
+API_S = 0.05
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 20.0
 # A flush at every commit, which is the server's own default, and memory for its rows.
@@ -67,14 +69,19 @@ class Rig:
 
 
 @contextlib.contextmanager
-def open_rig(*, delay_s: float) -> Iterator[Rig]:
-    """Starts the servers, sets Django up on them, and pins this process."""
+def open_rig(*, delay_s: float, kept: Path | None = None) -> Iterator[Rig]:
+    """Starts the servers, sets Django up on them, and pins this process.
+
+    The database in the folder `kept` is made once, and found there again.
+    """
     cores = sorted(os.sched_getaffinity(0))
     measured, rest = cores[0], cores[-1]
     os.sched_setaffinity(0, {rest})
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        database_url = stack.enter_context(private_mariadb(*AS_IN_PRODUCTION))
+        database_url = stack.enter_context(
+            private_mariadb(*AS_IN_PRODUCTION, kept=kept)
+        )
         valkey = PrivateValkey(folder / "valkey")
         valkey.start()
         stack.callback(valkey.stop)

@@ -72,6 +72,7 @@ def measure(rig: Rig, count: int) -> list[Figure]:
         bare.append(uvloop.run(_bare(rig, count)))
         ours.append(uvloop.run(send_all(rig, count, start=number * count)))
     steady = uvloop.run(_steady(rig, count // 20, start=ROUNDS * count))
+    bare_steady = uvloop.run(_bare_steady(rig, count // 20))
     return [
         Figure(
             "send",
@@ -86,33 +87,51 @@ def measure(rig: Rig, count: int) -> list[Figure]:
             steady.cpu_ms,
             "ms/message",
             at_most(1.0),
-            "bare loop",
-            median([pace.cpu_ms for pace in bare]),
+            f"bare loop at {STEADY_PER_S}/s",
+            bare_steady.cpu_ms,
         ),
     ]
 
 
 async def _bare(rig: Rig, count: int) -> Pace:
     """What one would write oneself: httpx on the same transport, and nothing more."""
-    limits = httpx.Limits(max_connections=200)
-    async with httpx.AsyncClient(
-        transport=ChatAppTransport(limits=limits), base_url=rig.api_url
-    ) as http:
+    async with _plain_http(rig) as http:
         left = iter(range(count))
 
         async def go_on() -> None:
             for number in left:
-                answer = await http.post(
-                    f"/v1/licenses/100/messengers/grWhatsApp/chats/7999{number:07d}"
-                    "/messages/text",
-                    json={"text": "Hello", "tracking": f"{number:024x}"},
-                    headers={"Authorization": "token"},
-                )
-                assert answer.json()["data"]["id"]
+                await _post(http, number)
 
         watch = _Watch()
         await asyncio.gather(*(go_on() for _ in range(IN_FLIGHT)))
         return watch.read(count)
+
+
+async def _bare_steady(rig: Rig, count: int) -> Pace:
+    """The same at the pace of `_steady`: a process that mostly waits costs more."""
+    async with _plain_http(rig) as http:
+        await _post(http, 0)
+        tasks = []
+        watch = _Watch()
+        for number in range(count):
+            await asyncio.sleep(1 / STEADY_PER_S)
+            tasks.append(asyncio.create_task(_post(http, number)))
+        await asyncio.gather(*tasks)
+        return watch.read(count)
+
+
+def _plain_http(rig: Rig) -> httpx.AsyncClient:
+    transport = ChatAppTransport(limits=httpx.Limits(max_connections=200))
+    return httpx.AsyncClient(transport=transport, base_url=rig.api_url)
+
+
+async def _post(http: httpx.AsyncClient, number: int) -> None:
+    answer = await http.post(
+        f"/v1/licenses/100/messengers/grWhatsApp/chats/7999{number:07d}/messages/text",
+        json={"text": "Hello", "tracking": f"{number:024x}"},
+        headers={"Authorization": "token"},
+    )
+    assert answer.json()["data"]["id"]
 
 
 async def send_all(rig: Rig, count: int, *, start: int) -> Pace:

@@ -50,12 +50,14 @@ class PrivateMariaDB:
     def start(self, *options: str) -> None:
         """Makes the database and returns once it can be used. Raises NoMariaDB."""
         _program("mariadbd")
-        _install(self._folder)
-        # Only at the first start; the port opens before it is read.
+        if not (self._folder / "data").exists():
+            _install(self._folder)
+        # The port opens before it is read.
         script = self._folder / "start.sql"
         script.write_text(
-            "CREATE DATABASE campaigns CHARACTER SET utf8mb4;\n"
-            f"CREATE USER 'tests'@'127.0.0.1' IDENTIFIED BY '{self._password}';\n"
+            "CREATE DATABASE IF NOT EXISTS campaigns CHARACTER SET utf8mb4;\n"
+            "CREATE OR REPLACE USER 'tests'@'127.0.0.1'"
+            f" IDENTIFIED BY '{self._password}';\n"
             "GRANT ALL ON *.* TO 'tests'@'127.0.0.1';\n"
         )
         if os.geteuid() == 0:
@@ -131,13 +133,18 @@ class PrivateMariaDB:
 
 
 @contextlib.contextmanager
-def private_mariadb(*options: str) -> Iterator[str]:
+def private_mariadb(*options: str, kept: Path | None = None) -> Iterator[str]:
     """The `mysql://` address of an empty database on a free port of 127.0.0.1.
 
-    The server's `options` go before those of tests. Raises NoMariaDB.
+    The server's `options` go before those of tests. What is in the folder `kept` stays
+    there, and is there the next time. Raises NoMariaDB.
     """
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
-        server = PrivateMariaDB(Path(name))
+    with contextlib.ExitStack() as stack:
+        if kept is None:
+            folder = tempfile.TemporaryDirectory(prefix="mariadb-")
+            kept = Path(stack.enter_context(folder))
+        kept.mkdir(parents=True, exist_ok=True)
+        server = PrivateMariaDB(kept)
         try:
             server.start(*options)
             yield server.url
