@@ -6,7 +6,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /venv
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 # Packages first, so that a change of the code does not install them again.
 RUN mkdir asgi_app campaigns chatapp && touch worker.py \
     && /venv/bin/pip install --no-cache-dir -c constraints.txt -e '.[mysql]'

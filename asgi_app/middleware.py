@@ -106,6 +106,11 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
     async def middleware(request: HttpRequest) -> HttpResponse:
         response = await get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        if settings.HSTS_S:
+            # Over plain HTTP browsers pass it over: nothing need be known of a proxy.
+            lasting = f"max-age={settings.HSTS_S}"
+            response.headers.setdefault("Strict-Transport-Security", lasting)
         # Assets come with a header of their own.
         response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -148,6 +148,14 @@ CSRF_COOKIE_SECURE = _public.scheme == "https"
 # Behind a proxy that ends TLS, requests themselves look like plain http.
 CSRF_TRUSTED_ORIGINS = [f"https://{_public.netloc}"] if CSRF_COOKIE_SECURE else []
 SECURE_REFERRER_POLICY = "same-origin"
+# A year, for who has reached the site by https:// once; sent by our own middleware.
+HSTS_S = 31_536_000 if _public.scheme == "https" else 0
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # the policy's frame-ancestors and our own X-Frame-Options
+    "security.W004",  # HSTS_S
+    "security.W008",  # the proxy that ends TLS redirects
+    *([] if _public.scheme == "https" else ["security.W016"]),  # no TLS to insist on
+]
 
 # Enough for a list of 100,000 phones pasted into the form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024

@@ -129,6 +129,17 @@ async def test_every_answer_forbids_scripts_and_caches(
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "same-origin"
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert "Strict-Transport-Security" not in response.headers
+
+
+async def test_a_site_behind_tls_is_never_opened_without_it_again(
+    browser: Browser, settings: Settings
+) -> None:
+    settings.HSTS_S = 31_536_000
+    async with browser() as client:
+        response = await client.get("/", headers=RIGHT)
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 async def test_an_asset_keeps_its_own_caching(browser: Browser) -> None:

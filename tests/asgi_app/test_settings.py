@@ -241,6 +241,7 @@ def test_examples_are_valid_where_they_do_no_harm(read: Read) -> None:
 def test_cookies_are_secure_behind_https(read: Read) -> None:
     settings = read(PUBLIC_URL="https://campaigns.shop.example:8443/")
     assert settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["HSTS_S"] > 0 and read(PUBLIC_URL="http://10.0.0.5")["HSTS_S"] == 0
     origins = ["https://campaigns.shop.example:8443"]
     assert settings["CSRF_TRUSTED_ORIGINS"] == origins
     assert "campaigns.shop.example" in settings["ALLOWED_HOSTS"]
