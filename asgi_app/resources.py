@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import secrets
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from campaigns.courier import Courier
 from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
-from campaigns.lifelines import Lifelines
+from campaigns.lifelines import Lifelines, name_of_worker
 from campaigns.lookthrough import LookThrough
 from campaigns.pacing import Delays
 from campaigns.queue_report import QueueWatch
@@ -106,9 +103,7 @@ async def open_resources() -> AsyncIterator[Resources]:
         )
         source = random.SystemRandom()
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
-        # The end is its own: a computer gives the number of a process again.
-        host, end = socket.gethostname()[:40], secrets.token_hex(3)
-        worker_name = f"{host}:{os.getpid()}:{end}"
+        worker_name = name_of_worker()
         ledger = Ledger(door, worker=worker_name)
         lifelines = Lifelines(settings.VAR_DIR / "workers")
         stack.callback(lifelines.close)

@@ -198,6 +198,7 @@ async def sweep(ctx: Ctx) -> None:
     applied = await ledger.apply_matching()
     if applied:
         logger.info("%d statuses found their message on the shelf", applied)
+    await asyncio.to_thread(resources.lifelines.move)
 
 
 @_waits_for_the_database

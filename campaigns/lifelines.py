@@ -3,6 +3,9 @@
 A claim is given up when its deadline has passed, because a worker that is only slow
 may still send until then. Of one that died nothing comes any more: the kernel lets go
 of its lock, and whoever shares its folder need not wait.
+
+`python -m campaigns.lifelines FOLDER` is the health check of a worker's container: it
+fails where no worker of this host has moved lately.
 """
 
 from __future__ import annotations
@@ -11,12 +14,17 @@ import fcntl
 import logging
 import os
 import secrets
+import socket
+import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".alive"
+# A worker sweeps every five seconds, unless Redis or the database is away.
+MOVES_WITHIN_S = 30.0
 
 
 class Lifelines:
@@ -43,6 +51,11 @@ class Lifelines:
             self._name = name
         except OSError as error:
             logger.warning("no lock tells that this worker lives: %s", error)
+
+    def move(self) -> None:
+        """Says that the worker has done something just now."""
+        if self._own is not None:
+            os.utime(self._own)
 
     def dead(self) -> list[str]:
         """Who held a lock here and does not live any more."""
@@ -71,3 +84,23 @@ class Lifelines:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{SUFFIX}"
+
+
+def name_of_worker() -> str:
+    """A name that no other worker has, ever: numbers of processes are given again."""
+    return f"{_host()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def has_moved(folder: Path, *, now: float) -> bool:
+    """Whether a worker of this host has done something lately."""
+    found = folder.glob(f"{_host()}:*{SUFFIX}")
+    return any(now - path.stat().st_mtime < MOVES_WITHIN_S for path in found)
+
+
+def _host() -> str:
+    return socket.gethostname()[:40]
+
+
+if __name__ == "__main__":
+    if not has_moved(Path(sys.argv[1]), now=time.time()):
+        sys.exit(f"no worker of {_host()} has moved for {MOVES_WITHIN_S:g} s")

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from campaigns.lifelines import Lifelines
+from campaigns.lifelines import Lifelines, has_moved, name_of_worker
 
 HOLD = """
 import sys, time
@@ -65,4 +67,30 @@ def test_a_folder_that_cannot_be_written_is_no_reason_not_to_work(
     lifelines.hold("ours")
     assert "no lock tells that this worker lives" in caplog.text
     assert lifelines.dead() == []
+    lifelines.close()
+
+
+def test_a_worker_that_does_not_move_is_not_healthy(tmp_path: Path) -> None:
+    lifelines = Lifelines(tmp_path)
+    now = time.time()
+    assert not has_moved(tmp_path, now=now)
+    lifelines.hold(name_of_worker())
+    assert has_moved(tmp_path, now=now)
+    assert not has_moved(tmp_path, now=now + 60)
+    for path in tmp_path.iterdir():
+        os.utime(path, (now - 60, now - 60))
+    assert not has_moved(tmp_path, now=now)
+    lifelines.move()
+    assert has_moved(tmp_path, now=now)
+    lifelines.close()
+    assert not has_moved(tmp_path, now=now)
+
+
+def test_the_health_check_is_a_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "campaigns.lifelines", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "has moved for 30 s" in done.stderr
+    lifelines = Lifelines(tmp_path)
+    lifelines.hold(name_of_worker())
+    assert subprocess.run(command, check=False).returncode == 0
     lifelines.close()
