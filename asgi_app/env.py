@@ -40,7 +40,8 @@ class Env:
     """Values of the environment over those of a `.env` file.
 
     An empty value means unset; a variable that is set but empty in the environment
-    hides the one in the file.
+    hides the one in the file. What is unset may be kept in a file of its own, which
+    NAME_FILE names, as secrets of containers are.
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -52,7 +53,15 @@ class Env:
         return cls({**_from_file(dotenv), **os.environ})
 
     def text(self, name: str, default: str = "") -> str:
-        return self._values.get(name, "").strip() or default
+        value = self._values.get(name, "").strip()
+        own_file = f"{name}_FILE"
+        if not value and (path := self._values.get(own_file, "").strip()):
+            try:
+                value = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+                raise SettingError(own_file, f"{path}: {reason}") from None
+        return value or default
 
     def parsed(self, name: str, parse: Callable[[str], T], default: T) -> T:
         """What `parse` makes of the value; its ValueError says what is wrong."""

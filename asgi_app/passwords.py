@@ -12,13 +12,20 @@ from asgi_app.env import kept_secret
 
 # The files' names are known to docker-compose.yml.
 NAMES = ("mysql", "mysql_root", "redis")
+ADDRESSES = {
+    "database_url": "mysql://campaigns:{mysql}@mysql:3306/campaigns",
+    "redis_url": "redis://:{redis}@redis:6379/0",
+}
 
 
 def main(folder: Path) -> int:
     """Makes what is missing; the first time it shows how to sign in."""
     is_first = not (folder / NAMES[0]).exists()
-    for name in NAMES:
-        kept_secret(folder, name, size=24)
+    made = {name: kept_secret(folder, name, size=24) for name in NAMES}
+    for name, address in ADDRESSES.items():
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).write_text(address.format(**made), encoding="utf-8")
+    for name in (*NAMES, *ADDRESSES):
         # Each server reads its own as a user of its own; nobody else mounts the folder.
         (folder / name).chmod(0o444)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")

@@ -225,3 +225,16 @@ def test_an_empty_secret_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "KEY").touch()
     with pytest.raises(SettingError, match=r"^KEY: not set, and .+ is empty"):
         env.kept_secret(tmp_path, "KEY")
+
+
+def test_what_is_unset_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "address").write_text("mysql://u:p@h/db\n", encoding="utf-8")
+    (tmp_path / "latin").write_bytes(b"\xff")
+    named = {"HOUSE_A": "", "HOUSE_A_FILE": str(tmp_path / "address")}
+    assert Env(named).text("HOUSE_A") == "mysql://u:p@h/db"
+    assert Env({**named, "HOUSE_A": "said"}).text("HOUSE_A") == "said"
+    assert Env({"HOUSE_A_FILE": ""}).text("HOUSE_A", "default") == "default"
+    for name in ("none", "latin"):
+        read = Env({"HOUSE_A_FILE": str(tmp_path / name)})
+        with pytest.raises(SettingError, match=r"^HOUSE_A_FILE: "):
+            read.text("HOUSE_A")
