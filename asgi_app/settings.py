@@ -172,13 +172,15 @@ MASKED_SECRETS = [
     unquote(urlsplit(REDIS_URL).password or ""),
     urlsplit(SENTRY_DSN).username or "",
 ]
+LOG_FORMAT = _read.parsed("LOG_FORMAT", _values.log_format, "LineFormatter")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "asgi_app.logs.LineFormatter",
+            "()": f"asgi_app.logs.{LOG_FORMAT}",
             "secrets": MASKED_SECRETS,
+            "phones": _read.flag("LOG_PHONES", default=False),
         }
     },
     "handlers": {

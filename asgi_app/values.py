@@ -189,6 +189,14 @@ def phone_region(text: str) -> str:
     return text.upper()
 
 
+def log_format(text: str) -> str:
+    """The class in `logs` that writes it."""
+    formats = {"text": "LineFormatter", "json": "JsonFormatter"}
+    if text.lower() not in formats:
+        raise ValueError(f"“{text}” is neither text nor json")
+    return formats[text.lower()]
+
+
 def language(text: str) -> str:
     if text.lower() not in {"en", "ru"}:
         raise ValueError(f"“{text}” is neither en nor ru")

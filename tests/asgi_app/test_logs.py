@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asgi_app.logs import LineFormatter
+from asgi_app.logs import JsonFormatter, LineFormatter
 from tests.asgi_app.reading import BASE_DIR, NAMES, Read
 
 
@@ -66,3 +67,32 @@ def test_a_process_logs_each_record_once_to_stdout(tmp_path: Path) -> None:
         "WARNING django.security: of Django",
         "WARNING uvicorn.error: of uvicorn",
     ]
+
+
+def record(text: str, *args: object) -> logging.LogRecord:
+    return logging.LogRecord(
+        "campaigns.x", logging.WARNING, "x.py", 1, text, args, None
+    )
+
+
+def test_a_phone_is_told_apart_and_not_told() -> None:
+    shown = LineFormatter().format(record("to %s, id %d", "+79991234501", 79991234501))
+    assert shown.endswith("to +7999•••01, id 79991234501")
+    whole = LineFormatter(phones=True).format(record("to %s", "+79991234501"))
+    assert whole.endswith("to +79991234501")
+
+
+def test_json_is_a_record_a_line(read: Read) -> None:
+    assert read(LOG_FORMAT="json")["LOG_FORMAT"] == "JsonFormatter"
+    formatter = JsonFormatter(["a secret"])
+    broken = record("no\nforged line, %s, +79991234501", "a secret")
+    try:
+        raise ValueError("a secret")
+    except ValueError:
+        broken.exc_info = sys.exc_info()
+    shown = formatter.format(broken)
+    assert "\n" not in shown
+    told = json.loads(shown)
+    assert told["message"] == "no\nforged line, •••, +7999•••01"
+    assert told["level"] == "WARNING" and told["logger"] == "campaigns.x"
+    assert told["exception"].endswith("ValueError: •••")

@@ -23,6 +23,7 @@ CHATAPP_LICENSE_ID CHATAPP_MESSENGER SEND_DELAY_MIN SEND_DELAY_MAX
 CHATAPP_RATE_LIMIT PUBLIC_URL WEBHOOK_SECRET PHONE_REGION LANGUAGE_CODE
 TIME_ZONE SECRET_KEY_FALLBACKS CHATAPP_TRACKING PHONE_CHECK TRUSTED_PROXIES
 SPOOL_DIR STOP_WORDS SENTRY_DSN REDIS_SENTINEL WARM_UP COOLING_OFF_DAYS
+LOG_FORMAT LOG_PHONES
 """
 REAL = {
     "CHATAPP_BASE_URL": "https://api.chatapp.online",
@@ -136,6 +137,7 @@ def test_with_every_secret_set_nothing_is_written(read: Read, tmp_path: Path) ->
         ("TRUSTED_PROXIES", "proxy"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("SENTRY_DSN", "https://sentry.shop.example/1"),
+        ("LOG_FORMAT", "xml"),
         ("PORT", "0"),
         ("PORT", "70000"),
         ("PORT", "http"),

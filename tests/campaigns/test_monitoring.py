@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+from redis.asyncio import Redis
+
+from asgi_app.database import in_orm
+from asgi_app.valkey import PrivateValkey
+from campaigns import monitoring_views
+from campaigns.heartbeat import Heartbeat
+from campaigns.ledger import Ledger
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.browser import Site, open_site
+
+DOCS = Path(__file__).parent.parent.parent / "docs" / "monitoring"
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """The values by name and labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_the_numbers_are_those_of_the_database_and_the_queue(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    await in_orm(lists.running, line, 5)
+    state = await ledger.look(line.pk)
+    assert state is not None
+    await ledger.claim(state, await ledger.find_due(state, 2))
+    await Heartbeat("one").beat()
+    answer = await site.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found = samples(answer.text)
+    assert found["campaigns_messages", "waiting"] == 3
+    assert found["campaigns_messages", "claimed"] == 2
+    assert found["campaigns_campaigns", "running"] == 1
+    assert found["campaigns_workers_alive",] == 1
+    assert found["campaigns_claims",] == 2
+    assert found["campaigns_up", "database"] == found["campaigns_up", "redis"] == 1
+    assert found["campaigns_migrations_pending",] == 0
+    assert found["campaigns_token_requests_left",] == 100
+    assert "7999" not in answer.text, "no phone is told"
+
+
+async def test_every_name_of_the_dashboard_and_the_alerts_is_told(
+    site: Site, line: Line
+) -> None:
+    await in_orm(lists.running, line, 1)
+    await Heartbeat("one").beat()
+    told = {name for name, *_ in samples((await site.get("/metrics")).text)}
+    # Told only once there are tokens, and callbacks.
+    told |= {"campaigns_token_left_seconds", "campaigns_callbacks_total"}
+    for path in DOCS.iterdir():
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r"\bcampaigns_[a-z_]+\b", text))
+        assert named and named <= told, path.name
+    assert json.loads((DOCS / "grafana.json").read_text())["panels"]
+
+
+async def test_it_is_ready_only_when_messages_can_leave(site: Site, line: Line) -> None:
+    answer = await site.get("/readyz")
+    assert answer.status_code == 503
+    said = answer.json()
+    assert said["database"] == said["redis"] == "answers"
+    assert said["worker"] == "none was seen for 30 s"
+    assert said["token"] == "there is none: see Connect"
+    assert said["migrations"] == "applied"
+    await Heartbeat("one").beat()
+    assert (await site.get("/readyz")).json()["worker"] == "1 alive"
+
+
+async def test_without_redis_it_says_so_and_tells_the_rest(
+    line: Line, settings: Settings, valkey: PrivateValkey, redis: Redis
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    async with open_site() as site:
+        answer = await site.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["redis"] == "does not answer"
+        found = samples((await site.get("/metrics")).text)
+    assert found["campaigns_up", "redis"] == 0
+    assert found["campaigns_up", "database"] == 1
+    assert ("campaigns_queue_jobs", "waiting") not in found
+
+
+async def test_without_the_database_it_says_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(monitoring_views, "read_numbers", away)
+    answer = await site.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "does not answer"
+    assert "campaigns_messages" not in (await site.get("/metrics")).text
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz"])
+async def test_it_is_behind_the_door(site: Site, path: str) -> None:
+    assert (await site.http.get(path, auth=("anna", "wrong"))).status_code == 401
