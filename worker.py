@@ -25,6 +25,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, create_worker
 from redis.exceptions import RedisError
 
+from asgi_app.error_reports import report_errors
 from asgi_app.redis import open_redis
 from asgi_app.resources import Resources, open_resources
 from campaigns.heartbeat import Heartbeat
@@ -80,6 +81,7 @@ class WorkerSettings:
 
 async def main() -> None:
     """Works until a signal says stop."""
+    report_errors()
     async with open_resources() as resources:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(

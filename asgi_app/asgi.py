@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django_application = get_asgi_application()
 
 # After Django has loaded its apps, because they import models.
+from asgi_app.error_reports import report_errors  # noqa: E402
 from asgi_app.gate import Gate, Receive, Scope, Send  # noqa: E402
 from asgi_app.resources import Resources, open_resources  # noqa: E402
 from campaigns.webhooks import is_callback, receive_callback  # noqa: E402
@@ -54,4 +55,5 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+report_errors()
 application = Application()
