@@ -82,7 +82,7 @@ class WorkerSettings:
 async def main() -> None:
     """Works until a signal says stop."""
     report_errors()
-    async with open_resources() as resources:
+    async with open_resources(has_pages=False) as resources:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(
                 number, resources.stopping.set

@@ -71,8 +71,11 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources() -> AsyncIterator[Resources]:
-    """Opens everything lazily: the process starts while Redis or MySQL is away."""
+async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
+    """Opens everything lazily: the process starts while Redis or MySQL is away.
+
+    Only a process that `has_pages` looks every few seconds at what they all say.
+    """
     async with AsyncExitStack() as stack:
         door = open_door()
         stack.push_async_callback(door.close)
@@ -112,7 +115,8 @@ async def open_resources() -> AsyncIterator[Resources]:
         stack.push_async_callback(intake.close)
         await stack.enter_async_context(_background(intake.keep_draining()))
         troubles = Troubles()
-        await stack.enter_async_context(_background(troubles.keep_looking()))
+        if has_pages:
+            await stack.enter_async_context(_background(troubles.keep_looking()))
         courier = Courier(ledger, chatapp, source, phone_check=settings.PHONE_CHECK)
         yield Resources(
             redis=redis,
