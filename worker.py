@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -82,6 +83,9 @@ class WorkerSettings:
 async def main() -> None:
     """Works until a signal says stop."""
     report_errors()
+    # What is there by now stays: the collector need not look through it again.
+    gc.collect()
+    gc.freeze()
     async with open_resources(has_pages=False) as resources:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(

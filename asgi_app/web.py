@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
+import sys
 
 import uvicorn
+from django.core.exceptions import ImproperlyConfigured
 
 # Past this uvicorn answers 503 by itself, which a callback must not be told; pages
 # wait in line long before, at the gate.
@@ -25,8 +28,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.queue:
         os.environ["DJANGO_SETTINGS_MODULE"] = "asgi_app.queue_settings"
+    try:
+        # Only now: it takes the settings of the environment.
+        from asgi_app.asgi import application
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
+    # What is there by now stays: the collector need not look through it again.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        "asgi_app.asgi:application",
+        application,
         host=arguments.host,
         port=arguments.port,
         # One process, whatever WEB_CONCURRENCY says.
