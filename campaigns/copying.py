@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from asgi_app.database import orm_now
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import Campaign, Message, StopEntry
 from campaigns.services import NobodyToSendTo, note
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
@@ -93,7 +94,8 @@ def begin_copy(*, campaign_id: int, name: str, remark: str, operator: str) -> in
 def copy_piece(*, campaign_id: int, draft_id: int, whom: Whom, after: int) -> Piece:
     """Copies phones and values of the next window, without who is on the stop list."""
     messages = Message.objects.filter(campaign=campaign_id, pk__gt=after).order_by("pk")
-    ids = list(messages.values_list("pk", flat=True)[:WINDOW])  # by message_place
+    with by_index(BY_PLACE):
+        ids = list(messages.values_list("pk", flat=True)[:WINDOW])
     if not ids:
         return Piece(None, 0)
     statuses = sorted(STATUSES[whom])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from asgi_app.database import orm_now
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import TEXT_LIMIT, Campaign, Message
 from campaigns.services import NotPossibleNow, need_whole_list, note
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
@@ -88,7 +89,8 @@ def find_misfits(
     By message_place, a window at a time.
     """
     rows = Message.objects.filter(campaign=campaign_id, pk__gt=after).order_by("pk")
-    window = list(rows.values_list("pk", "fields")[:WINDOW])
+    with by_index(BY_PLACE):
+        window = list(rows.values_list("pk", "fields")[:WINDOW])
     for _, fields in window:
         if names := template.missing(fields or {}):
             misfits.missing.update(names)

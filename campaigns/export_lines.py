@@ -18,6 +18,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import override
 
 from campaigns import exports, wording
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.csvfiles import csv_lines
 from campaigns.exports import Export
 from campaigns.message_filters import filtered
@@ -62,7 +63,8 @@ def read_lines(export: Export, *, after: int, delimiter: str) -> Lines:
     end: int | None = None
     if any(export.asked.values()):
         ends = window.values_list("pk", flat=True)[WINDOW - 1 : WINDOW]
-        end = next(iter(ends), None)
+        with by_index(BY_PLACE):
+            end = next(iter(ends), None)
         if end is not None:
             window = window.filter(pk__lte=end)
         found = filtered(window, export.asked, region=settings.PHONE_REGION)
@@ -70,7 +72,8 @@ def read_lines(export: Export, *, after: int, delimiter: str) -> Lines:
         found = window[:WINDOW]
     sql, params = _line(export, delimiter)
     line = RawSQL(sql, params, output_field=BinaryField())
-    lines: dict[int, bytes | None] = dict(found.values_list("pk", line))
+    with by_index(BY_PLACE):
+        lines: dict[int, bytes | None] = dict(found.values_list("pk", line))
     if end is None and len(lines) == WINDOW:
         end = next(reversed(lines))
     if left := [pk for pk, made in lines.items() if made is None]:
@@ -84,7 +87,9 @@ def _line(export: Export, delimiter: str) -> tuple[str, list[object]]:
     """A line in SQL, NULL for a row that is to be made elsewhere."""
     guards = ["code = ''", "reason = ''"]
     guards.append(
-        "(message_id IS NULL OR (message_id REGEXP %s AND message_id NOT REGEXP %s))"
+        # MySQL takes no bytes for it; any byte is some sign of latin1.
+        "(message_id IS NULL OR (CONVERT(message_id USING latin1) REGEXP %s"
+        " AND CONVERT(message_id USING latin1) NOT REGEXP %s))"
     )
     guard_params: list[object] = [_PLAIN_ID, _NUMBER]
     for since, until in (steady(zone, datetime.now(UTC)) for zone in export.zones):

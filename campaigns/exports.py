@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from campaigns import wording
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.csvfiles import Cell
 from campaigns.explanations import explain
 from campaigns.message_filters import filtered
@@ -120,15 +121,16 @@ def read_piece(export: Export, *, after: int) -> Piece:
     """
     messages = Message.objects.filter(campaign=export.campaign).order_by("pk")
     window = messages.filter(pk__gt=after, pk__lte=export.last)
-    ends = window.values_list("pk", flat=True)[WINDOW - 1 : WINDOW]
-    end = next(iter(ends), None)
-    upto = export.last if end is None else end
-    found = filtered(
-        messages.filter(pk__gt=after, pk__lte=upto),
-        export.asked,
-        region=settings.PHONE_REGION,
-    )
-    messages_read = list(found.values_list(*_COLUMNS))
+    with by_index(BY_PLACE):
+        ends = window.values_list("pk", flat=True)[WINDOW - 1 : WINDOW]
+        end = next(iter(ends), None)
+        upto = export.last if end is None else end
+        found = filtered(
+            messages.filter(pk__gt=after, pk__lte=upto),
+            export.asked,
+            region=settings.PHONE_REGION,
+        )
+        messages_read = list(found.values_list(*_COLUMNS))
     with override(export.language):
         rows = [_row(export, *row) for row in messages_read]
     return Piece(rows, Counter(row[1] for row in messages_read), end)

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
 
-from campaigns.models import Campaign, Message
+from campaigns.by_index import BY_ANSWER, BY_PLACE, BY_REASON, by_index
+from campaigns.models import BY_DELAY, Campaign, Message
 from campaigns.states import MessageStatus
 
 PAGE = 100
@@ -161,7 +162,8 @@ def _walk(
     """Follows an index from the place that is wanted, one way or the other."""
     backwards = wanted.is_backwards
     place = wanted.before if backwards else wanted.after
-    found = _beyond(rows, column, place, up=backwards == is_downwards)
+    with by_index(_index(wanted, column)):
+        found = _beyond(rows, column, place, up=backwards == is_downwards)
     more, messages = len(found) > PAGE, found[:PAGE]
     if backwards:
         messages.reverse()
@@ -174,6 +176,13 @@ def _walk(
         next=_place(messages[-1], column) if messages and has_next else "",
         count=count,
     )
+
+
+def _index(wanted: Wanted, column: str | None) -> str:
+    """The index in whose order the page is read."""
+    if column is None:
+        return BY_REASON if wanted.is_filtered else BY_PLACE
+    return BY_ANSWER if column == "answered_at" else BY_DELAY
 
 
 def _beyond(

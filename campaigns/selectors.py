@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
 from campaigns import previews
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.forecast import Forecast
 from campaigns.forecast_selectors import read_forecast, read_forecasts
 from campaigns.hindrances import Hindrance, look_around, why_not_now
@@ -121,12 +122,14 @@ def read_campaign(*, campaign_id: int, page: int) -> CampaignPage:
     now = orm_now()
     campaign = Campaign.objects.select_related("line", "trial_of").get(pk=campaign_id)
     page, pages = _place(page, campaign.total)
-    messages = Message.objects.filter(campaign=campaign).order_by("id")
+    with by_index(BY_PLACE):
+        rows = Message.objects.filter(campaign=campaign).order_by("id")
+        messages = list(rows[_slice(page)])
     actions = Action.objects.filter(campaign=campaign).order_by("-id")
     return CampaignPage(
         campaign=campaign,
         now=now,
-        messages=list(messages[_slice(page)]),
+        messages=messages,
         page=page,
         pages=pages,
         receipt=receipt_of_campaign(campaign),

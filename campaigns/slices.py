@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import Campaign, Message, SliceMember
 from campaigns.states import MessageStatus
 
@@ -22,7 +23,8 @@ def choose_slice(campaign: Campaign, size: int) -> None:
     waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
     # Of all of its keys: the ends of the waiting ones no index gives at once.
     keys = Message.objects.filter(campaign=campaign).values_list("pk", flat=True)
-    first, last = keys.order_by("pk")[0], keys.order_by("-pk")[0]
+    with by_index(BY_PLACE):
+        first, last = keys.order_by("pk")[0], keys.order_by("-pk")[0]
     chosen: dict[int, None] = {}
     source = random.SystemRandom()
     for _ in range(_ROUNDS):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from asgi_app.database import Door, Params, Row, Tx, in_orm
 from campaigns import results, selectors
+from campaigns.editing import Misfits, find_misfits
 from campaigns.hearing import heard
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Outcome
@@ -26,6 +27,7 @@ from campaigns.models import Campaign, EarlierAttempt, Event, GoneId, Message
 from campaigns.pacing import Delays
 from campaigns.states import MessageStatus, Pacing
 from campaigns.stops import add_to_stop_list
+from campaigns.texts import read_template
 from chatapp.events import parse
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -81,21 +83,22 @@ class _ListeningTx:
         return await self._tx.fetch(sql, params)
 
 
-def faults(plan: Sequence[Row], sql: str) -> list[str]:
+def faults(plan: Sequence[Mapping[str, Any]], sql: str) -> list[str]:
     """What of a plan takes longer the more rows there are."""
     bare = sql.replace('"', "").replace("`", "")
     names = {alias: table for table, alias in _ALIAS.findall(bare)}
     found = []
     for row in plan:
         if connection.vendor == "sqlite":
-            step = str(row[-1])
+            step = str(row["detail"])
             name = step.removeprefix("SCAN ").split()[0]
             is_scan, sorts = step.startswith("SCAN "), "B-TREE FOR ORDER BY" in step
             # Which table is sorted it does not say: the one that is asked.
             name = _FROM.findall(bare)[0] if sorts else name
         else:
-            name, step = str(row[2]), f"{row[2]}: {row[3]} {row[5]} {row[-1]}"
-            is_scan, sorts = row[3] in {"ALL", "index"}, "filesort" in str(row[-1])
+            name, kind, extra = str(row["table"]), row["type"], str(row["Extra"])
+            step = f"{name}: {kind} {row['key']} {extra}"
+            is_scan, sorts = kind in {"ALL", "index"}, "filesort" in extra
         if (is_scan or sorts) and names.get(name, name) in GROWING:
             found.append(step)
     return found
@@ -198,13 +201,8 @@ async def test_the_ledger_finds_by_an_index_what_it_asks_for(
     await ledger.expire()
     await ledger.doubt_lines()
     await ledger.to_look_for(20)
-    bad = []
-    for sql, params in listening.asked:
-        if sql.lstrip().startswith("INSERT"):
-            continue
-        word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-        plan = await door.fetch(f"{word} {sql}", params)
-        bad += [f"{fault}\n  in {sql}" for fault in faults(plan, sql)]
+    asked = [(sql, params) for sql, params in listening.asked if "INSERT" not in sql]
+    bad = await in_orm(lambda: [one for ask in asked for one in explained(*ask)])
     assert not bad, "\n".join(bad)
 
 
@@ -233,6 +231,25 @@ async def test_a_page_finds_by_an_index_what_it_shows(
     assert await in_orm(plan_faults, lambda: PAGES[asked](crowd)) == []
 
 
+async def test_what_walks_a_list_walks_it_by_its_place(
+    crowd: Campaign, line: Line
+) -> None:
+    def read() -> list[str]:
+        pk = lists.draft(line, 300, start=500_000).pk
+        walks: list[Callable[[], object]] = [
+            lambda: selectors.read_campaign(campaign_id=pk, page=2),
+            lambda: find_misfits(
+                campaign_id=crowd.pk,
+                template=read_template("Hi"),
+                after=0,
+                misfits=Misfits(),
+            ),
+        ]
+        return [fault for walk in walks for fault in plan_faults(walk)]
+
+    assert await in_orm(read) == []
+
+
 async def test_the_list_of_campaigns_reads_no_messages(crowd: Campaign) -> None:
     assert await in_orm(plan_faults, lambda: selectors.list_campaigns(page=1)) == []
 
@@ -240,11 +257,22 @@ async def test_the_list_of_campaigns_reads_no_messages(crowd: Campaign) -> None:
 def plan_faults(read: Callable[[], object]) -> list[str]:
     with CaptureQueriesContext(connection) as asked:
         read()
-    word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-    bad = []
-    for query in asked.captured_queries:
-        with connection.cursor() as cursor:
-            cursor.execute(f"{word} {query['sql']}")
-            plan = cursor.fetchall()
-        bad += [f"{fault}\n  in {query['sql']}" for fault in faults(plan, query["sql"])]
-    return bad
+    return [one for query in asked.captured_queries for one in explained(query["sql"])]
+
+
+def explained(sql: str, params: Params | None = None) -> list[str]:
+    word = "EXPLAIN"
+    if connection.vendor == "sqlite":
+        word = "EXPLAIN QUERY PLAN"
+    elif not connection.mysql_is_mariadb:  # type: ignore[attr-defined]
+        word = "EXPLAIN FORMAT=TRADITIONAL"
+    told = params and [
+        str(p.astimezone(UTC).replace(tzinfo=None)) if isinstance(p, datetime) else p
+        for p in params
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{word} {sql}", told)
+        plan = cursor.fetchall()
+        columns = [column[0] for column in cursor.description]
+    rows = [dict(zip(columns, row, strict=True)) for row in plan]
+    return [f"{fault}\n  in {sql}" for fault in faults(rows, sql)]
