@@ -42,12 +42,22 @@ class Figure:
     goal: Goal
     reference: str = ""
     reference_value: float | None = None
+    # Between which the reference is on a machine on which the goal is meant.
+    usual: tuple[float, float] | None = None
 
     @property
     def ratio(self) -> float | None:
         if not self.reference_value:
             return None
         return self.value / self.reference_value
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the goal says something of this machine at this hour."""
+        if self.usual is None or self.reference_value is None:
+            return True
+        least, most = self.usual
+        return least <= self.reference_value <= most
 
     @property
     def is_met(self) -> bool:
@@ -59,6 +69,8 @@ class Figure:
         beside = "" if self.reference_value is None else _number(self.reference_value)
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         said = "met" if self.is_met else "missed"
+        if not self.is_judged:
+            said = "not judged: the reference is out of its usual band"
         return (
             self.name,
             _number(self.value),

@@ -89,6 +89,7 @@ def measure(rig: Rig, count: int) -> list[Figure]:
             at_most(1.0),
             f"bare loop at {STEADY_PER_S}/s",
             bare_steady.cpu_ms,
+            usual=(0.5, 1.6),
         ),
     ]
 

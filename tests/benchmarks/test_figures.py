@@ -48,3 +48,15 @@ def test_a_percentile_is_one_of_the_values() -> None:
     values = [float(n) for n in range(1, 101)]
     assert percentile(values, 0.95) == 96
     assert percentile([3.0], 0.99) == 3
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"), [(1.2, "missed"), (9.0, "not judged: the reference is")]
+)
+def test_a_goal_is_not_judged_on_a_machine_it_is_not_meant_for(
+    reference: float, said: str
+) -> None:
+    figure = Figure(
+        "send_cpu", 2, "ms", at_most(1), "bare", reference, usual=(0.5, 1.6)
+    )
+    assert figure.cells[-1].startswith(said)
