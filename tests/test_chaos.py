@@ -66,7 +66,7 @@ def callback(label: str, answer: str | None = "200", *, early: bool = False) -> 
 def claimed_until(kind: str, *, for_s: float, code: str = "") -> list[Event]:
     end = NOON + timedelta(seconds=for_s)
     return [
-        Event(1, "claimed", NOON, f"host:{PID}", ""),
+        Event(1, "claimed", NOON, f"host:{PID}:a1b2c3", ""),
         Event(1, kind, end, "", code),
     ]
 
