@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache
 
 from django import template
+from django.conf import settings
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.html import conditional_escape as escape
@@ -92,19 +93,23 @@ def _moment(label: str, at: datetime | None) -> str:
 
 
 def _address(message: Message) -> str:
-    pattern = _message_pattern().replace(str(_CAMPAIGN), str(message.campaign_id))
+    pattern = _message_pattern(settings.ROOT_URLCONF).replace(
+        str(_CAMPAIGN), str(message.campaign_id)
+    )
     return pattern.replace(str(_MESSAGE), str(message.pk))
 
 
 def _phone_address(phone: str) -> str:
-    return _phone_pattern().replace(str(_MESSAGE), phone.lstrip("+"))
+    return _phone_pattern(settings.ROOT_URLCONF).replace(
+        str(_MESSAGE), phone.lstrip("+")
+    )
 
 
 @cache
-def _message_pattern() -> str:
-    return reverse("campaigns:message", args=[_CAMPAIGN, _MESSAGE])
+def _message_pattern(site: str) -> str:
+    return reverse("campaigns:message", urlconf=site, args=[_CAMPAIGN, _MESSAGE])
 
 
 @cache
-def _phone_pattern() -> str:
-    return reverse("campaigns:phone", args=[str(_MESSAGE)])
+def _phone_pattern(site: str) -> str:
+    return reverse("campaigns:phone", urlconf=site, args=[str(_MESSAGE)])

@@ -6,6 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.urls import reverse
 from django.utils import translation
+from pytest_django import Settings
 
 from campaigns.models import Message
 
@@ -21,6 +22,14 @@ def test_a_row_leads_to_its_message_and_to_its_phone() -> None:
     row = drawn(Message(pk=12, campaign_id=7, phone="+79990000001"))
     assert f'href="{reverse("campaigns:message", args=[7, 12])}"' in row
     assert f'href="{reverse("campaigns:phone", args=["79990000001"])}"' in row
+
+
+def test_on_the_site_of_the_queue_page_it_leads_below_desk(settings: Settings) -> None:
+    message = Message(pk=12, campaign_id=7, phone="+79990000001")
+    assert 'href="/campaigns/7/messages/12/"' in drawn(message)
+    settings.ROOT_URLCONF = "asgi_app.queue_urls"
+    assert 'href="/desk/campaigns/7/messages/12/"' in drawn(message)
+    assert 'href="/desk/phones/79990000001/"' in drawn(message)
 
 
 def test_whatever_chatapp_wrote_is_only_text() -> None:
