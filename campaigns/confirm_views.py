@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from asgi_app.database import in_orm
@@ -17,11 +16,11 @@ from asgi_app.middleware import operator_of
 from campaigns import services, trials, wording
 from campaigns.confirm_selectors import ConfirmPage, read_confirm, read_trial_page
 from campaigns.models import Campaign
+from campaigns.refusal_words import in_words
 from campaigns.states import CampaignStatus, Pacing
 from campaigns.trial_forms import TrialForm
 from campaigns.views import (
     campaign_page,
-    in_words,
     live_page,
     require_page_or_post,
     ring,
@@ -79,8 +78,8 @@ async def trial(request: HttpRequest, campaign_id: int) -> HttpResponse:
         )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
-    except trials.OnStopList:
-        form.add_error("phone", _("This phone is on the stop list."))
+    except services.OnStopList as error:
+        form.add_error("phone", in_words(error))
         return await _trial_page(request, campaign_id, form=form, status=409)
     except services.TextCannotBeSent:
         return await _confirm_page(request, campaign_id, status=409)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,15 +11,20 @@ from django.utils.translation import gettext as _
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
-from campaigns import copying, editing, removal, selectors, services, text_words, views
+from campaigns import (
+    editing,
+    in_pieces,
+    removal,
+    selectors,
+    services,
+    text_words,
+    views,
+)
 from campaigns.alikeness import with_variants
 from campaigns.copying import Whom
-from campaigns.edit_forms import WHOM, CopyForm, DeleteForm, EditForm, copy_name
+from campaigns.edit_forms import CopyForm, DeleteForm, EditForm, copy_name
 from campaigns.models import Campaign
-from campaigns.texts import Template
-
-# Copies that are being made; the loop itself holds its tasks weakly.
-_under_way: set[asyncio.Task[int]] = set()
+from campaigns.refusal_words import in_words
 
 
 @views.require_page_or_post
@@ -36,10 +39,13 @@ async def copy(request: HttpRequest, campaign_id: int) -> HttpResponse:
     form = CopyForm(data, campaign=campaign, whom=request.GET.get("whom", ""))
     status = 200
     if data is not None and form.is_valid():
-        making = _make(campaign, form.cleaned_data, operator_of(request))
         try:
-            # It is made to its end, whatever becomes of the browser.
-            draft_id = await asyncio.shield(_go_on(making))
+            draft_id = await in_pieces.copy(
+                campaign,
+                name=form.cleaned_data["name"],
+                whom=form.cleaned_data["whom"],
+                operator=operator_of(request),
+            )
         except services.NobodyToSendTo:
             form.add_error(
                 "whom", _("Nobody is left: there is none, or all are on the stop list.")
@@ -70,7 +76,9 @@ async def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if data is None:
         return render(request, "campaigns/edit.html", ctx)
     if form.is_valid() and form.template and editing.needs_a_look(form.template):
-        for said in text_words.misfits(await _misfits(campaign, form.template)):
+        for said in text_words.misfits(
+            await in_pieces.misfits(campaign, form.template)
+        ):
             form.add_error("text", said)
     if form.errors:
         return render(request, "campaigns/edit.html", ctx, status=422)
@@ -88,7 +96,7 @@ async def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     except services.CampaignError as error:
-        ctx["trouble"] = views.in_words(error)
+        ctx["trouble"] = in_words(error)
         return render(request, "campaigns/edit.html", ctx, status=409)
     return redirect("campaigns:campaign", campaign_id)
 
@@ -125,56 +133,3 @@ async def _find(campaign_id: int) -> Campaign:
         return await in_orm(Campaign.objects.select_related("line").get, pk=campaign_id)
     except Campaign.DoesNotExist as error:
         raise Http404 from error
-
-
-def _go_on(making: Coroutine[Any, Any, int]) -> asyncio.Task[int]:
-    task = asyncio.create_task(making)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
-    return task
-
-
-async def _make(campaign: Campaign, asked: dict[str, Any], operator: str) -> int:
-    """Makes the copy piece by piece and returns the draft's id."""
-    whom: Whom = asked["whom"]
-    remark = _("Copied from ‹%(name)s›: %(whom)s.") % {
-        "name": campaign.name,
-        "whom": str(WHOM[whom][0]).lower(),
-    }
-    draft_id = await in_orm(
-        copying.begin_copy,
-        campaign_id=campaign.pk,
-        name=asked["name"],
-        remark=remark,
-        operator=operator,
-    )
-    after: int | None = 0
-    left_out = 0
-    while after is not None:
-        piece = await in_orm(
-            copying.copy_piece,
-            campaign_id=campaign.pk,
-            draft_id=draft_id,
-            whom=whom,
-            after=after,
-        )
-        after = piece.after
-        left_out += piece.left_out
-    await in_orm(
-        copying.finish_copy, draft_id=draft_id, left_out=left_out, operator=operator
-    )
-    return draft_id
-
-
-async def _misfits(campaign: Campaign, template: Template) -> editing.Misfits:
-    found = editing.Misfits()
-    after: int | None = 0
-    while after is not None:
-        after = await in_orm(
-            editing.find_misfits,
-            campaign_id=campaign.pk,
-            template=template,
-            after=after,
-            misfits=found,
-        )
-    return found

@@ -20,6 +20,7 @@ from campaigns import decisions, services, views
 from campaigns.away import says_when_away
 from campaigns.message_selectors import read_message
 from campaigns.models import Campaign, Message
+from campaigns.refusal_words import in_words
 from campaigns.states import CampaignStatus
 from chatapp.models import Line
 
@@ -86,7 +87,7 @@ async def decide(request: HttpRequest, campaign_id: int, what: str) -> HttpRespo
     except Campaign.DoesNotExist as error:
         raise Http404 from error
     if decision.sends and campaign.status == CampaignStatus.CANCELLED:
-        said = views.in_words(services.NotPossibleNow(campaign.state))
+        said = in_words(services.NotPossibleNow(campaign.state))
         return await views.campaign_page(request, campaign_id, trouble=said, status=409)
     # Only failures are told apart by their reason.
     code = _code(request) if decision.status == "failed" else None
@@ -123,7 +124,7 @@ async def _do(
             **({} if code is None else {"code": code}),
         )
     except services.CampaignError as error:
-        said = views.in_words(error)
+        said = in_words(error)
         return await views.campaign_page(request, campaign.pk, trouble=said, status=409)
     if not decided:
         said = _("Nothing was changed: it was decided, or has settled itself, before.")

@@ -13,9 +13,10 @@ from asgi_app.middleware import operator_of
 from campaigns.audience import SHOWN, Lately, phones_of, read_lately
 from campaigns.leaving_out import leave_out
 from campaigns.models import Campaign
+from campaigns.refusal_words import in_words
 from campaigns.refusals import CampaignError
 from campaigns.states import CampaignStatus
-from campaigns.views import campaign_page, in_words, require_page_or_post
+from campaigns.views import campaign_page, require_page_or_post
 
 ID_DIGITS = 18
 

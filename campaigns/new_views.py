@@ -13,11 +13,10 @@ from django.utils import timezone
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import (
-    imports,
+    drafts,
     list_words,
     receipts,
     selectors,
-    services,
     uploads,
     wording,
 )
@@ -98,30 +97,10 @@ def _make(request: HttpRequest, delays: Delays) -> Made:
     if not (is_good and form.is_to_be_saved):
         return Made(form, kept)
     try:
-        return _save(request, form, delays)
+        saved = drafts.save(form, operator=operator_of(request), delays=delays)
     except uploads.AlreadyTaken as taken:
         return Made(form, draft_id=taken.campaign_id)
-
-
-def _save(request: HttpRequest, form: CampaignForm, delays: Delays) -> Made:
-    """Stores the draft; a small list is imported here and now."""
-    source = form.imported.kept() if form.imported else None
-    upload = source.upload if source else None
-    draft = services.create_campaign(
-        name=form.cleaned_data["name"],
-        text=form.cleaned_data["text"],
-        line=form.cleaned_data["line"],
-        pacing=form.cleaned_data["pacing"],
-        phones=form.stored_at_once,
-        delays=delays,
-        operator=operator_of(request),
-        upload=(upload, source.layout) if source and upload else None,
-    )
-    if source and upload and source.is_small:
-        region = settings.PHONE_REGION
-        imports.go_on(upload_id=upload.pk, delays=delays, region=region)
-        upload = None
-    return Made(form, draft_id=draft.pk, to_import=upload.pk if upload else None)
+    return Made(form, draft_id=saved.draft_id, to_import=saved.to_import)
 
 
 def _lengths(count: int, delays: Delays) -> list[tuple[Pacing, Duration]]:

@@ -20,8 +20,9 @@ from campaigns.corrections import Corrected, Typed
 from campaigns.csvfiles import delimiter_for
 from campaigns.models import Campaign, ListRemark
 from campaigns.receipt_files import remark_lines
+from campaigns.refusal_words import in_words
 from campaigns.tables import VALUE_LENGTH
-from campaigns.views import in_words, page_number, require_page_or_post, resources_of
+from campaigns.views import page_number, require_page_or_post, resources_of
 
 TYPED_LENGTH = 500
 

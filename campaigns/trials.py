@@ -9,9 +9,9 @@ from asgi_app.database import orm_now
 from campaigns.models import Campaign, Message, StopEntry
 from campaigns.sending_order import first_recipients
 from campaigns.services import (
-    CampaignError,
     NobodyToSendTo,
     NotPossibleNow,
+    OnStopList,
     TextCannotBeSent,
     note,
     start_campaign,
@@ -21,10 +21,6 @@ from campaigns.states import CampaignStatus, Pacing
 from campaigns.texts import BadText, MissingValue, read_template
 
 NAME_LENGTH = 200
-
-
-class OnStopList(CampaignError):
-    """Nothing is sent to this phone."""
 
 
 def start_trial(*, campaign_id: int, phone: str, operator: str, key: str) -> int:

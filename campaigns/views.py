@@ -18,18 +18,18 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
-from campaigns import list_words, results, selectors, services, wording
+from campaigns import list_words, results, selectors, services
 from campaigns.away import says_when_away
 from campaigns.message_pages import Wanted
 from campaigns.models import Campaign
 from campaigns.pacing import Delays
 from campaigns.phone_form import PhoneForm
 from campaigns.recipients import read_phone
+from campaigns.refusal_words import in_words
 from campaigns.states import CampaignStatus
 from campaigns.troubles import Troubles
 
@@ -90,14 +90,11 @@ async def add_phone(request: HttpRequest, campaign_id: int) -> HttpResponse:
         )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
-    except services.AlreadyListed:
-        form.add_error("phone", _("This phone is on the list already."))
-        return await campaign_page(request, campaign_id, phone=form, status=409)
-    except services.OnStopList:
-        form.add_error("phone", _("This phone is on the stop list."))
+    except (services.AlreadyListed, services.OnStopList) as error:
+        form.add_error("phone", in_words(error))
         return await campaign_page(request, campaign_id, phone=form, status=409)
     except services.ValuesMissing as error:
-        form.add_error("phone", list_words.values_missing(error.names))
+        form.add_error("phone", in_words(error))
         return await campaign_page(request, campaign_id, phone=form, status=422)
     except services.CampaignError as error:
         said = in_words(error)
@@ -224,29 +221,6 @@ def live_page(
     if reloads:
         response.headers["Refresh"] = str(RELOAD_S)
     return response
-
-
-def in_words(error: services.CampaignError) -> str:
-    """Why nothing was done, as the page says it."""
-    if isinstance(error, services.NotPossibleNow):
-        return str(wording.NOT_POSSIBLE[error.state])
-    if isinstance(error, services.HasExpired):
-        return _(
-            "Its last moment has passed: what still waits expires, and is never sent. "
-            "To send it all the same, copy the campaign."
-        )
-    if isinstance(error, services.OfNoUseAnyMore):
-        return _(
-            "Its last moment has passed: what still waits expires. Choose a later one, "
-            "or none, where it should be sent all the same."
-        )
-    if isinstance(error, services.StartIsOver):
-        return _("The time at which it was to start has passed. Choose another.")
-    if isinstance(error, services.NobodyToSendTo):
-        return _("There is nobody on the list yet. Please add a phone first.")
-    if isinstance(error, services.ListNotIn):
-        return list_words.not_in(has_failed=error.has_failed)
-    return str(error)
 
 
 def page_number(request: HttpRequest) -> int:

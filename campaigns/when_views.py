@@ -12,7 +12,8 @@ from asgi_app.database import in_orm, orm_now
 from asgi_app.middleware import operator_of
 from campaigns import services, timing
 from campaigns.models import Campaign
-from campaigns.views import act, campaign_page, in_words, require_page_or_post
+from campaigns.refusal_words import in_words
+from campaigns.views import act, campaign_page, require_page_or_post
 from campaigns.when_forms import WhenForm
 
 

@@ -26,10 +26,12 @@ from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
+from campaigns.refusal_words import fault_in_words
 from campaigns.rules import Rules, Tally
 from campaigns.silence import Silence
 
 register = template.Library()
+register.filter(fault_in_words)
 
 
 @register.simple_tag

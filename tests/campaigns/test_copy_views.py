@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from asgi_app.database import in_orm
-from campaigns import copy_views, copying
+from campaigns import copying, in_pieces
 from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, Message
 from campaigns.services import start_campaign
@@ -113,10 +113,10 @@ async def test_a_browser_that_goes_away_does_not_stop_a_copy(
     asking = asyncio.create_task(
         site.post(path(campaign, "copy"), name="Again", whom="everybody")
     )
-    await eventually(lambda: bool(copy_views._under_way))
+    await eventually(lambda: bool(in_pieces._under_way))
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    await eventually(lambda: not copy_views._under_way)
+    await eventually(lambda: not in_pieces._under_way)
     draft = await latest()
     assert (draft.name, draft.total) == ("Again", 5)
 
