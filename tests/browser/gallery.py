@@ -81,9 +81,10 @@ async def hang(clerk: Clerk, installation: Installation) -> Gallery:
     question = f"{paths['cancelled']}cancel/"
     await clerk.press(question, on=question)
 
-    # It runs on for as long as anybody may want to look at it.
+    # It runs on for as long as anybody may want to look at it, a quarter of an hour: on
+    # a busy machine a third of that was too little.
     paths["running"] = await clerk.send(
-        "Running", TEXT, made_up(14 * ROWS + FEW), CLOUD
+        "Running", TEXT, made_up(49 * ROWS + FEW), CLOUD
     )
     await clerk.waits_for(paths["finished"], r'<h1>.*</h1>\s*<span class="badge is-fin')
     await clerk.waits_for(paths["unsure"], 'id="unsure"')
