@@ -16,7 +16,12 @@ AUTH = "asgi_app.middleware.basic_auth"
 POLICY = "asgi_app.middleware.content_security_policy"
 LANGUAGE = "asgi_app.languages.language"
 # They answer nothing themselves, so they may stand before the door.
-BEFORE_AUTH = {"django.middleware.security.SecurityMiddleware", POLICY, LANGUAGE}
+BEFORE_AUTH = {
+    "django.middleware.security.SecurityMiddleware",
+    POLICY,
+    LANGUAGE,
+    "campaigns.api.problems.as_problems",
+}
 
 
 @register(Tags.async_support)

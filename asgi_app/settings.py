@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "asgi_app.middleware.content_security_policy",
     "asgi_app.languages.language",
+    "campaigns.api.problems.as_problems",
     "asgi_app.middleware.basic_auth",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

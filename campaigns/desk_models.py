@@ -89,3 +89,24 @@ class FailedJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} at {self.at}"
+
+
+class KeptAnswer(models.Model):
+    """What was answered to an order of a program, for when it asks again.
+
+    `mark` is a digest of the operator and the key, `digest` one of what was asked.
+    """
+
+    mark = models.CharField(max_length=64, primary_key=True)
+    digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    place = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("kept answer")
+        indexes = [models.Index(fields=["kept_at"], name="answer_kept")]
+
+    def __str__(self) -> str:
+        return f"{self.status} at {self.kept_at}"

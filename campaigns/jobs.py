@@ -24,6 +24,7 @@ from campaigns import imports, uploads
 from campaigns.books import keep_books
 from campaigns.failed_jobs import keep_failure
 from campaigns.heartbeat import Heartbeat
+from campaigns.kept_answers import forget_old
 from campaigns.ledger import Ledger
 from campaigns.lifelines import Lifelines
 from campaigns.lookthrough import LookThrough
@@ -249,9 +250,13 @@ async def keep_diary(ctx: Ctx) -> None:
 
 @_waits_for_the_database
 async def remove_deleted(ctx: Ctx) -> None:
-    """Removes the rows of deleted campaigns, some seconds' worth a time."""
+    """Removes the rows of deleted campaigns, some seconds' worth a time.
+
+    And what was kept of the answers to programs for long enough.
+    """
     ends_at = time.monotonic() + REMOVE_S
     try:
+        await in_orm(forget_old)
         while await in_orm(remove_some):
             if time.monotonic() > ends_at:
                 break

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
+from campaigns import wording
 from campaigns.layouts import Unreadable
 from campaigns.receipts import Receipt
-from campaigns.recipients import Reason
+from campaigns.recipients import PhoneList, Reason
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -125,3 +126,15 @@ def _lines(found: Receipt) -> str:
 
 def _number(count: int) -> str:
     return number_format(count, force_grouping=True)
+
+
+def why_nobody(phones: PhoneList) -> str:
+    """Why what was typed as one phone cannot be sent to; empty when it can."""
+    for remark in phones.remarks:
+        if not remark.kept:
+            return _("%(raw)s: %(reason)s.") % {
+                "raw": remark.raw,
+                "reason": wording.REASONS[remark.reason],
+            }
+    # Signs that nobody sees are no phone either.
+    return "" if phones.recipients else _("Please type a phone.")

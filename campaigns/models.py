@@ -10,7 +10,13 @@ from django.db.models.functions import Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.desk_models import FailedJob, MinuteCount, StopEntry, WorkerBeat
+from campaigns.desk_models import (
+    FailedJob,
+    KeptAnswer,
+    MinuteCount,
+    StopEntry,
+    WorkerBeat,
+)
 from campaigns.fields import OpaqueIdField
 from campaigns.history_models import (
     CallbackCount,
@@ -41,6 +47,7 @@ __all__ = [
     "Event",
     "FailedJob",
     "GoneId",
+    "KeptAnswer",
     "LineClock",
     "LineRules",
     "LineSpell",

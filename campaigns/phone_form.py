@@ -9,10 +9,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from campaigns import wording
+from campaigns import list_words
 from campaigns.recipients import PhoneList, read_phone
 from campaigns.tables import VALUE_LENGTH
 
@@ -69,10 +68,6 @@ class PhoneForm(forms.Form):
         phones = read_phone(text, region=self._region)
         fields = values if self._names else None
         recipients = tuple(replace(r, fields=fields) for r in phones.recipients)
-        for remark in phones.remarks:
-            if not remark.kept:
-                raise ValidationError(
-                    _("%(raw)s: %(reason)s.")
-                    % {"raw": remark.raw, "reason": wording.REASONS[remark.reason]}
-                )
+        if said := list_words.why_nobody(phones):
+            raise ValidationError(said)
         return replace(phones, recipients=recipients)

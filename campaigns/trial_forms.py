@@ -5,10 +5,9 @@ from __future__ import annotations
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from campaigns import wording
+from campaigns import list_words
 from campaigns.recipients import read_phone
 
 
@@ -29,10 +28,6 @@ class TrialForm(forms.Form):
 
     def clean_phone(self) -> str:
         found = read_phone(self.cleaned_data["phone"], region=self._region)
-        for remark in found.remarks:
-            if not remark.kept:
-                raise ValidationError(
-                    _("%(raw)s: %(reason)s.")
-                    % {"raw": remark.raw, "reason": wording.REASONS[remark.reason]}
-                )
+        if said := list_words.why_nobody(found):
+            raise ValidationError(said)
         return found.recipients[0].phone

@@ -134,6 +134,7 @@ async def test_each_operator_finds_the_phone_of_the_last_time(
     [
         ("", 422, "Please type a phone"),
         ("8 800 555 35 35", 422, "a toll-free number"),
+        ("\x01", 422, "Please type a phone"),
         ("8 903 000 00 00", 409, "This phone is on the stop list"),
     ],
 )

@@ -1,0 +1,220 @@
+"""The API's addresses, its document, and its answer to every error."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.operation import Operation
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+from pydantic_core import from_json, to_json
+
+from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
+from campaigns.api.guard import BasicAuth
+from campaigns.api.once import HEADER, LONGEST_KEY
+from campaigns.api.problems import KINDS, MEDIA_TYPE, Fault, Problem, kind_of
+from campaigns.refusal_words import in_words
+from campaigns.refusals import CampaignError
+
+logger = logging.getLogger(__name__)
+E = TypeVar("E", bound=Exception)
+
+_ABOUT = """
+All that the pages can do, for programs. Errors are problem details (RFC 9457) with a
+`code`; lists come in pages, `next` leads on. A POST may carry an `Idempotency-Key`: the
+same key does it once and tells the same answer again for 24 hours; an error leaves the
+key free. Texts for people come in the language that `Accept-Language` asks for.
+Files for Excel: `/campaigns/{id}/export.csv` and `.xlsx`, with the same password.
+""".strip()
+_KEY = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "description": "Does it once, however often it is asked for.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "enum": sorted(KINDS)},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "detail"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+class _Renderer(BaseRenderer):
+    """Writes times as kept answers have them: Ninja's own would cut microseconds."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
+        return to_json(data)
+
+
+class _Parser(Parser):
+    """Reads JSON as it is defined: no NaN, no half of a character.
+
+    The standard library takes both, and no database does.
+    """
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return from_json(request.body, allow_inf_nan=False)
+
+
+class _Api(NinjaAPI):
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+
+api = _Api(
+    title="WhatsApp campaigns",
+    version=version("whatsapp-campaign-sender"),
+    description=_ABOUT,
+    # Its pages with scripts would need a policy of their own.
+    docs_url=None,
+    openapi_url=None,
+    auth=BasicAuth(),
+    renderer=_Renderer(),
+    parser=_Parser(),
+    urls_namespace="api",
+)
+api.add_router("/campaigns", campaigns.router)
+api.add_router("/campaigns", lists.router)
+api.add_router("/campaigns", orders.router)
+api.add_router("/campaigns", messages.router)
+api.add_router("/lines", lines.router)
+api.add_router("", phones.router)
+api.add_router("/queue", queue.router)
+
+
+@api.get("/openapi.json", include_in_schema=False)
+async def openapi(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(document(), content_type="application/json")
+
+
+@api.get("/problems", include_in_schema=False)
+async def problems(request: HttpRequest) -> HttpResponse:
+    """Every kind of problem, by its code."""
+    kinds = {
+        code: {"status": kind.status, "title": str(kind.title)}
+        for code, kind in KINDS.items()
+    }
+    return JsonResponse(kinds, json_dumps_params={"ensure_ascii": False})
+
+
+@cache
+def document() -> str:
+    """The OpenAPI document, with what all operations have in common."""
+    schema: dict[str, Any] = api.get_openapi_schema(path_prefix="api/")
+    schema["components"]["schemas"]["Problem"] = _PROBLEM
+    problem = {
+        "description": "Problem",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            operation["responses"] |= {"4XX": problem, "5XX": problem}
+            if method == "post":
+                operation["parameters"].append(_KEY)
+    return json.dumps(schema)
+
+
+def _handles(
+    error: type[E],
+) -> Callable[[Callable[[E], Problem]], Callable[[E], Problem]]:
+    """Registers which problem an error is."""
+
+    def register(problem_of: Callable[[E], Problem]) -> Callable[[E], Problem]:
+        def answer(request: HttpRequest, raised: E | type[E]) -> HttpResponse:
+            assert isinstance(raised, error)
+            return problem_of(raised).answer()
+
+        api.add_exception_handler(error, answer)
+        return problem_of
+
+    return register
+
+
+@_handles(Problem)
+def _as_it_is(problem: Problem) -> Problem:
+    return problem
+
+
+@_handles(CampaignError)
+def _refused(error: CampaignError) -> Problem:
+    return Problem(kind_of(error), in_words(error))
+
+
+@_handles(ObjectDoesNotExist)
+def _gone(_error: ObjectDoesNotExist) -> Problem:
+    return Problem("not_found")
+
+
+@_handles(Http404)
+def _unknown(_error: Http404) -> Problem:
+    return Problem("not_found")
+
+
+@_handles(ValidationError)
+def _invalid(error: ValidationError) -> Problem:
+    return Problem(
+        "invalid",
+        faults=[
+            Fault(".".join(map(str, fault["loc"][1:])), fault["msg"])
+            for fault in error.errors
+        ],
+    )
+
+
+@_handles(HttpError)
+def _unreadable(error: HttpError) -> Problem:
+    return Problem("bad_request", str(error))
+
+
+@_handles(RequestDataTooBig)
+def _too_big(_error: RequestDataTooBig) -> Problem:
+    return Problem("too_big")
+
+
+@_handles(OperationalError)
+def _away(error: OperationalError) -> Problem:
+    logger.warning("the API does without the database: %s", error)
+    return Problem("database_away", headers={"Retry-After": "5"})
+
+
+@_handles(InterfaceError)
+def _cut_off(error: InterfaceError) -> Problem:
+    logger.warning("the API lost the database: %s", error)
+    return Problem("database_away", headers={"Retry-After": "5"})
+
+
+@_handles(Exception)
+def _mistake(error: Exception) -> Problem:
+    logger.error("the API has failed", exc_info=error)
+    return Problem("error")

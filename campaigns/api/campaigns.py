@@ -1,0 +1,255 @@
+"""Campaigns: the list, a new one, its fields, a copy, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+from ninja import Router
+from pydantic import Field
+
+from asgi_app.database import in_orm
+from asgi_app.middleware import operator_of
+from campaigns import drafts, editing, in_pieces, removal, selectors, text_words
+from campaigns.api import reading
+from campaigns.api.campaign_shapes import CampaignBrief, CampaignShape, LookShape
+from campaigns.api.guard import resources_of
+from campaigns.api.lists import FileOrder, Phones, source_of
+from campaigns.api.once import REPLAYED, Done, once, told_before
+from campaigns.api.problems import Fault, Problem
+from campaigns.api.shapes import Id, Order, Page
+from campaigns.copying import Whom
+from campaigns.edit_forms import CopyForm, EditForm, copy_name
+from campaigns.forms import SAVE, CampaignForm
+from campaigns.list_files import ListSource
+from campaigns.models import Campaign
+from campaigns.pacing import Delays
+from campaigns.refusals import NotPossibleNow
+from campaigns.states import CampaignStatus, Pacing
+from chatapp.models import why_unusable
+
+router = Router(tags=["campaigns"])
+
+
+class NewOrder(Order):
+    """A campaign to be; without a `line` it takes the first that can send.
+
+    `phones` and `file` are one list. `column` is where a file has its phones, from 0,
+    where it is not clear.
+    """
+
+    name: str
+    text: str
+    line: Id | None = None
+    pacing: Pacing = Pacing.ONE_AFTER_ANOTHER
+    phones: Phones = ""
+    file: FileOrder | None = None
+    column: Annotated[int, Field(ge=0, le=999)] | None = None
+
+
+class EditOrder(Order):
+    """What is to be another; of what was started only its name and note."""
+
+    name: str | None = None
+    note: str | None = None
+    text: str | None = None
+    line: Id | None = None
+    pacing: Pacing | None = None
+
+
+class CopyOrder(Order):
+    """Whom a copy is for, and its name."""
+
+    whom: Whom = Whom.EVERYBODY
+    name: str | None = None
+
+
+class _NewForm(CampaignForm):
+    """The page's form, with rows that were sent as such in place of pasted text."""
+
+    def __init__(self, *args: Any, rows: ListSource | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rows = rows
+
+    def clean_phones(self) -> str:
+        self.pasted = self._rows
+        return ""
+
+
+@router.get("", response=Page[CampaignBrief], summary="All campaigns, newest first")
+async def list_campaigns(
+    request: HttpRequest, before: Id | None = None
+) -> Page[CampaignBrief]:
+    told, last = await in_orm(reading.read_list, before=before)
+    following = f"/api/campaigns?before={last}" if last else None
+    return Page(items=list(told), next=following)
+
+
+@router.post("", response={201: CampaignShape}, summary="Make a draft")
+async def create_campaign(request: HttpRequest, order: NewOrder) -> HttpResponse:
+    """Makes a draft; nothing is sent before it is started.
+
+    A list of more than 5,000 lines is still coming in when this has answered.
+    """
+    operator, delays = operator_of(request), resources_of(request).delays
+    return await once(request, lambda: _create(order, operator, delays))
+
+
+@router.get("/{campaign_id}", response=CampaignShape, summary="One campaign")
+async def read_campaign(request: HttpRequest, campaign_id: Id) -> CampaignShape:
+    return await in_orm(reading.read_campaign, campaign_id)
+
+
+@router.patch("/{campaign_id}", response=CampaignShape, summary="Change a campaign")
+async def edit_campaign(
+    request: HttpRequest, campaign_id: Id, order: EditOrder
+) -> CampaignShape:
+    """Changes name and note at any time, the rest while it is a draft."""
+    campaign = await in_orm(_find, campaign_id)
+    is_draft = campaign.status == CampaignStatus.DRAFT
+    if not is_draft and (order.text or order.line or order.pacing):
+        raise NotPossibleNow(campaign.state)
+    form = EditForm(
+        _query(_edited(campaign, order)),
+        campaign=campaign,
+        lines=await in_orm(selectors.choosable_lines),
+        now=timezone.now(),
+    )
+    if form.is_valid() and form.template and editing.needs_a_look(form.template):
+        misfits = await in_pieces.misfits(campaign, form.template)
+        for said in text_words.misfits(misfits):
+            form.add_error("text", said)
+    refuse_unless_valid(form)
+    await in_orm(
+        editing.edit_campaign,
+        campaign_id=campaign_id,
+        name=form.cleaned_data["name"],
+        remark=form.cleaned_data["note"],
+        operator=operator_of(request),
+        draft=form.draft_change,
+    )
+    return await in_orm(reading.read_campaign, campaign_id)
+
+
+@router.delete("/{campaign_id}", response={204: None}, summary="Delete a campaign")
+async def delete_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Deletes for good a draft, or what is cancelled or sent out."""
+    await in_orm(
+        removal.delete_campaign, campaign_id=campaign_id, operator=operator_of(request)
+    )
+    return HttpResponse(status=204)
+
+
+@router.post("/{campaign_id}/copies", response={201: CampaignShape}, summary="Copy it")
+async def copy_campaign(
+    request: HttpRequest, campaign_id: Id, order: CopyOrder
+) -> HttpResponse:
+    """Makes a draft with the text and the list, or a part of it."""
+    if told := await in_orm(told_before, request):
+        return told
+    campaign = await in_orm(_find, campaign_id)
+    name = copy_name(campaign, order.whom) if order.name is None else order.name
+    form = CopyForm(_query({"name": name, "whom": order.whom}), campaign=campaign)
+    refuse_unless_valid(form)
+    draft_id = await in_pieces.copy(
+        campaign,
+        name=form.cleaned_data["name"],
+        whom=form.cleaned_data["whom"],
+        operator=operator_of(request),
+    )
+    answer = await once(request, lambda: _made(draft_id))
+    if REPLAYED in answer.headers:  # another with this key has made one meanwhile
+        await in_orm(
+            removal.delete_campaign,
+            campaign_id=draft_id,
+            operator=operator_of(request),
+        )
+    return answer
+
+
+@router.get("/{campaign_id}/look", response=LookShape, summary="Look before the start")
+async def look_at_campaign(request: HttpRequest, campaign_id: Id) -> LookShape:
+    """What the page before the start tells: texts, finish, warnings, and the seal."""
+    return await in_orm(reading.read_look, campaign_id)
+
+
+def refuse_unless_valid(form: Form) -> None:
+    """Raises Problem with what a form has found."""
+    if not form.is_valid():
+        raise Problem("invalid", faults=_faults(form.errors.as_data()))
+
+
+def _faults(errors: Mapping[str, Iterable[ValidationError]]) -> list[Fault]:
+    return [
+        Fault("" if field == "__all__" else field, str(said))
+        for field, found in errors.items()
+        for error in found
+        for said in error.messages
+    ]
+
+
+def _find(campaign_id: int) -> Campaign:
+    return Campaign.objects.select_related("line").get(pk=campaign_id)
+
+
+def _create(order: NewOrder, operator: str, delays: Delays) -> Done:
+    rows = source_of(order.phones)
+    files = {"upload": [order.file.opened()]} if order.file else {}
+    data: dict[str, Any] = {
+        "name": order.name,
+        "text": order.text,
+        "pacing": order.pacing,
+        "do": SAVE,
+    }
+    if order.column is not None:
+        data["column"] = order.column
+    lines, now = selectors.choosable_lines(), timezone.now()
+    usable = (line.pk for line in lines if why_unusable(line, now) is None)
+    data["line"] = order.line or next(usable, "")
+    form = _NewForm(
+        _query(data),
+        MultiValueDict(files),
+        lines=lines,
+        region=settings.PHONE_REGION,
+        now=now,
+        rows=rows,
+    )
+    refuse_unless_valid(form)
+    saved = drafts.save(form, operator=operator, delays=delays)
+    return _made(saved.draft_id, saved.to_import)
+
+
+def _made(draft_id: int, to_import: int | None = None) -> Done:
+    return Done(
+        reading.read_campaign(draft_id),
+        status=201,
+        place=f"/api/campaigns/{draft_id}",
+        upload_id=to_import,
+    )
+
+
+def _edited(campaign: Campaign, order: EditOrder) -> dict[str, Any]:
+    """All fields of the form: those of the campaign where none is ordered."""
+    return {
+        name: getattr(campaign, attribute) if told is None else told
+        for name, attribute, told in (
+            ("name", "name", order.name),
+            ("note", "note", order.note),
+            ("text", "text", order.text),
+            ("line", "line_id", order.line),
+            ("pacing", "pacing", order.pacing),
+        )
+    }
+
+
+def _query(fields: Mapping[str, Any]) -> QueryDict:
+    query = QueryDict(mutable=True)
+    for name, value in fields.items():
+        query[name] = str(value)
+    return query

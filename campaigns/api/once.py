@@ -1,0 +1,161 @@
+"""Orders that a program may repeat: the same Idempotency-Key does it once.
+
+The key and what the order changes are one transaction. Whoever lost the answer asks
+again and is told what was answered then; an order that failed has left nothing, its
+key included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from ninja import Schema
+
+from asgi_app.database import in_orm, orm_now
+from asgi_app.middleware import operator_of
+from campaigns.api.guard import resources_of
+from campaigns.api.problems import Fault, Problem
+from campaigns.kept_answers import is_over
+from campaigns.models import KeptAnswer
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+LONGEST_KEY = 255
+# For how long it waits for another with the same key to end; MySQL's alone, as of
+# SQLite's one lock all wait alike.
+PATIENCE_S = 3
+_LOCK_WAIT_TIMEOUT = 1205
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done: what is told of it, and who is to look at it at once."""
+
+    shape: Schema | None = None
+    status: int = 200
+    place: str = ""
+    line_id: int | None = None
+    upload_id: int | None = None
+
+
+@dataclass(frozen=True)
+class _Key:
+    """Digests of an operator's key, and of what was asked with it."""
+
+    mark: str
+    digest: str
+
+    @classmethod
+    def read(cls, request: HttpRequest) -> _Key | None:
+        key = request.headers.get(HEADER, "")
+        if not key:
+            return None
+        if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
+            fault = Fault(HEADER, f"up to {LONGEST_KEY} ASCII characters")
+            raise Problem("invalid", faults=[fault])
+        asked = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+        return cls(_digest(f"{operator_of(request)}\n{key}".encode()), _digest(asked))
+
+
+async def once(request: HttpRequest, work: Callable[[], Done]) -> HttpResponse:
+    """Does the work in one transaction and answers; with a key that was used, tells.
+
+    `work` is synchronous and uses the ORM. Raises what it raises, and Problem.
+    """
+    key = _Key.read(request)
+    if key is None:
+        done = await in_orm(work)
+    else:
+        answer = await in_orm(_once, key, work)
+        if isinstance(answer, HttpResponse):
+            return answer
+        done = answer
+    bell = resources_of(request).doorbell
+    if done.line_id is not None:
+        name = f"asked:{uuid.uuid4().hex}"
+        await bell.ring(done.line_id, timedelta(), name=name)
+    if done.upload_id is not None:
+        await bell.ring_import(done.upload_id, name=f"asked:{uuid.uuid4().hex}")
+    return _answer(done.status, _body(done), done.place)
+
+
+def told_before(request: HttpRequest) -> HttpResponse | None:
+    """What was answered to this key; for work that begins long before it is stored."""
+    key = _Key.read(request)
+    return _told(key) if key else None
+
+
+def _once(key: _Key, work: Callable[[], Done]) -> Done | HttpResponse:
+    if told := _told(key):
+        return told
+    with transaction.atomic():
+        if not _take(key):
+            told = _told(key)
+            if told is None:  # the other has just been forgotten
+                raise Problem("under_way")
+            return told
+        done = work()
+        KeptAnswer.objects.filter(pk=key.mark).update(
+            status=done.status, body=_body(done), place=done.place
+        )
+    return done
+
+
+def _told(key: _Key) -> HttpResponse | None:
+    kept = KeptAnswer.objects.filter(pk=key.mark).first()
+    if kept is None:
+        return None
+    if is_over(kept):
+        kept.delete()
+        return None
+    if kept.digest != key.digest:
+        raise Problem("key_used_otherwise")
+    answer = _answer(kept.status, kept.body, kept.place)
+    answer.headers[REPLAYED] = "true"
+    return answer
+
+
+def _take(key: _Key) -> bool:
+    """Stores the key; False where another has it. Waits for one that is under way."""
+    _wait_at_most(str(PATIENCE_S))
+    try:
+        with transaction.atomic():
+            KeptAnswer(
+                mark=key.mark, digest=key.digest, status=0, kept_at=orm_now()
+            ).save(force_insert=True)
+    except IntegrityError:
+        return False
+    except OperationalError as error:
+        if error.args[:1] == (_LOCK_WAIT_TIMEOUT,):
+            raise Problem("under_way", headers={"Retry-After": "5"}) from error
+        raise
+    finally:
+        _wait_at_most("DEFAULT")
+    return True
+
+
+def _wait_at_most(seconds: str) -> None:
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {seconds}")
+
+
+def _digest(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()
+
+
+def _body(done: Done) -> str:
+    return done.shape.model_dump_json() if done.shape is not None else ""
+
+
+def _answer(status: int, body: str, place: str) -> HttpResponse:
+    headers = {"Location": place} if place else {}
+    return HttpResponse(
+        body, status=status, content_type="application/json", headers=headers
+    )

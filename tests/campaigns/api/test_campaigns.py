@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from asgi_app.database import in_orm
+from campaigns import selectors
+from campaigns.api import reading
+from campaigns.list_files import SMALL_ROWS
+from campaigns.models import Campaign, Message
+from campaigns.states import CampaignStatus, MessageStatus
+from campaigns.stops import add_to_stop_list
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.api.caller import Caller
+from tests.campaigns.browser import change, fresh, rings
+
+ROWS = [
+    {"phone": "8 999 000 00 01", "values": {"Имя": "Анна, мл.", "City": "Пермь"}},
+    {"phone": "+7 999 000-00-02", "values": {"Имя": 'Пётр "П"'}},
+]
+
+
+def new(**changed: Any) -> dict[str, Any]:
+    return {"name": "Sale", "text": "Hello 👋", "phones": "89990000001"} | changed
+
+
+async def test_a_draft_is_made_and_told(api: Caller, line: Line) -> None:
+    answer = await api.ask("POST", "/campaigns", json=new(phones="89990000001, xyz"))
+    assert answer.status_code == 201
+    made = answer.json()
+    assert answer.headers["Location"] == f"/api/campaigns/{made['id']}"
+    assert made["state"] == CampaignStatus.DRAFT
+    assert made["counts"]["waiting"] == made["counts"]["total"] == 1
+    assert made["line"] == {"id": line.pk, "name": str(line)}
+    assert made["created_by"] == "anna"
+    told = await api.get(f"/campaigns/{made['id']}")
+    # A forecast is as of now.
+    assert told | {"forecast": None} == made | {"forecast": None}
+
+
+async def test_rows_bring_values_for_the_text(api: Caller, line: Line) -> None:
+    text = "{Имя}, hello in {city|your town}"
+    made = await api.post("/campaigns", new(text=text, phones=ROWS), expected=201)
+    look = await api.get(f"/campaigns/{made['id']}/look")
+    assert [it["text"] for it in look["texts"]] == [
+        "Анна, мл., hello in Пермь",
+        'Пётр "П", hello in your town',
+    ]
+
+
+async def test_a_row_that_is_left_out_is_told_by_its_place(
+    api: Caller, line: Line
+) -> None:
+    rows = [*ROWS, {"phone": "12", "values": {"Имя": "X"}}, "89990000004"]
+    text = "{Имя}, hello"
+    made = await api.post("/campaigns", new(text=text, phones=rows), expected=201)
+    assert made["counts"]["total"] == 2
+    groups = {g["reason"]: g["lines"] for g in made["list"]["groups"]}
+    assert groups == {"not_a_number": [3], "value_missing": [4]}
+
+
+async def test_a_list_of_phones_and_a_file_are_one_list(
+    api: Caller, line: Line
+) -> None:
+    file = base64.b64encode(b"phone\n89990000002\n89990000003\n").decode()
+    order = new(
+        phones=["89990000001", "89990000002"], file={"name": "a.csv", "base64": file}
+    )
+    made = await api.post("/campaigns", order, expected=201)
+    assert made["counts"]["total"] == 3
+
+
+async def test_a_long_list_comes_in_behind_the_answer(
+    api: Caller, line: Line, redis: Redis
+) -> None:
+    phones = [f"+7999{n:07d}" for n in range(SMALL_ROWS + 1)]
+    made = await api.post("/campaigns", new(phones=phones), expected=201)
+    assert made["list"]["coming_in"]["state"] == "importing"
+    assert any(ring.startswith("import:") for ring in await rings(redis))
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"name": " "}, {"name"}),
+        ({"text": ""}, {"text"}),
+        ({"text": "x" * 5000}, {"text"}),
+        ({"text": "Hi {name"}, {"text"}),
+        ({"phones": "nobody"}, {"phones"}),
+        ({"phones": []}, {"phones"}),
+        ({"phones": "", "file": {"name": "a.pdf", "base64": "JVBERg=="}}, {"upload"}),
+        ({"file": {"name": "a.csv", "base64": "***"}}, {"file.base64"}),
+        ({"line": 99}, {"line"}),
+        ({"pacing": "at_once"}, {"order.pacing"}),
+        ({"name": "a\0b"}, {"name"}),
+        ({"unknown": 1}, {"order.unknown"}),
+    ],
+)
+async def test_what_is_wrong_is_told_by_its_field_and_nothing_is_made(
+    api: Caller, line: Line, changed: dict[str, Any], fields: set[str]
+) -> None:
+    problem = await api.refused("POST", "/campaigns", "invalid", json=new(**changed))
+    assert {error["field"] for error in problem["errors"]} >= fields
+    assert not await in_orm(Campaign.objects.count)
+
+
+async def test_half_a_character_is_told_and_nothing_is_made(
+    api: Caller, line: Line
+) -> None:
+    body = json.dumps(new(name="\ud800")).encode()
+    headers = {"Content-Type": "application/json"}
+    await api.refused(
+        "POST", "/campaigns", "bad_request", content=body, headers=headers
+    )
+    assert not await in_orm(Campaign.objects.count)
+
+
+async def test_the_list_is_read_page_by_page(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 2)
+    made = [(await in_orm(lists.draft, line, 1)).pk for _ in range(5)]
+    found: list[int] = []
+    path: str | None = "/campaigns"
+    while path:
+        page = await api.get(path.removeprefix("/api"))
+        found += [it["id"] for it in page["items"]]
+        path = page["next"]
+    assert found == made[::-1]
+
+
+async def test_a_campaign_says_why_nothing_leaves(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    told = await api.get(f"/campaigns/{campaign.pk}")
+    assert told["hindrance"]["kind"] == "no_worker_yet"
+    assert "worker" in told["hindrance"]["said"]
+
+
+async def test_words_are_in_the_language_that_is_asked_for(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    api.http.headers["Accept-Language"] = "ru"
+    told = await api.get(f"/campaigns/{campaign.pk}")
+    assert "воркер" in told["hindrance"]["said"].lower() or any(
+        "а" <= char <= "я" for char in told["hindrance"]["said"]
+    )
+
+
+async def test_a_draft_is_changed_field_by_field(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}"
+    answer = await api.ask("PATCH", path, json={"text": "Bye", "note": "n"})
+    told = answer.json()
+    assert (told["name"], told["text"], told["note"]) == ("Sale", "Bye", "n")
+    await api.refused("PATCH", path, "invalid", json={"text": "Hi {name}"})
+    assert (await fresh(campaign)).text == "Bye"
+
+
+async def test_of_what_was_started_only_name_and_note_are_changed(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    path = f"/campaigns/{campaign.pk}"
+    await api.refused("PATCH", path, "not_possible_now", json={"text": "Bye"})
+    answer = await api.ask("PATCH", path, json={"name": "New"})
+    assert answer.json()["name"] == "New"
+
+
+async def test_what_runs_is_not_deleted_and_a_draft_is(api: Caller, line: Line) -> None:
+    draft, running = (
+        await in_orm(lists.draft, line, 1),
+        await in_orm(lists.running, line, 1),
+    )
+    await api.refused("DELETE", f"/campaigns/{running.pk}", "not_possible_now")
+    assert (await api.ask("DELETE", f"/campaigns/{draft.pk}")).status_code == 204
+    await api.refused("GET", f"/campaigns/{draft.pk}", "not_found")
+    await api.refused("DELETE", f"/campaigns/{draft.pk}", "not_found")
+
+
+async def test_a_copy_is_for_whom_it_is_asked_for(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    first = await in_orm(Message.objects.filter(campaign=campaign).first)
+    assert first is not None
+    await in_orm(
+        Message.objects.filter(pk=first.pk).update, status=MessageStatus.FAILED
+    )
+    await change(campaign, failed=1, waiting=2)
+    path = f"/campaigns/{campaign.pk}/copies"
+    copy = await api.post(path, {"whom": "failed"}, expected=201)
+    assert copy["counts"]["total"] == 1
+    assert copy["name"].startswith("Sale")
+    await in_orm(
+        add_to_stop_list, phones=[first.phone], operator="anna", reason="asked"
+    )
+    await api.refused("POST", path, "nobody_to_send_to", json={"whom": "failed"})
+
+
+async def test_a_copy_with_a_key_is_made_once(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 3)
+    path = f"/campaigns/{campaign.pk}/copies"
+    first = await api.post(path, key="k", expected=201)
+    assert await api.post(path, key="k", expected=201) == first
+    assert await in_orm(Campaign.including_deleted.count) == 2
+
+
+async def test_without_a_line_a_campaign_takes_one_that_can_send(
+    api: Caller, line: Line
+) -> None:
+    await in_orm(Line.objects.filter(pk=line.pk).update, active=False)
+    other = await in_orm(Line.objects.create, licence_id="1002", messenger="grWhatsApp")
+    assert (await in_orm(selectors.choosable_lines))[0] == line
+    made = await api.post("/campaigns", new(), expected=201)
+    assert made["line"]["id"] == other.pk

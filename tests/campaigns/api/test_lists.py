@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from asgi_app.database import in_orm
+from campaigns.api import lists as api_lists
+from campaigns.list_files import SMALL_ROWS
+from campaigns.models import ListRemark, Message
+from campaigns.stops import add_to_stop_list
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.api.caller import Caller
+from tests.campaigns.api.test_campaigns import new
+from tests.campaigns.browser import fresh
+
+
+async def test_phones_are_added_and_what_is_left_out_is_told(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    stopped = "+79990000005"
+    await in_orm(add_to_stop_list, phones=[stopped], operator="anna", reason="")
+    told = await api.post(
+        f"/campaigns/{campaign.pk}/recipients",
+        {"phones": ["89990000000", "89990000001", "none", stopped]},
+    )
+    assert (told["added"], told["known"]) == (1, 1)
+    reasons = [(it["line"], it["reason"]) for it in told["left_out"]]
+    assert reasons == [(3, "not_a_number"), (4, "on_stop_list")]
+    assert all(it["said"] for it in told["left_out"])
+    assert (await fresh(campaign)).total == 2
+
+
+async def test_what_the_draft_has_is_told(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}/recipients"
+    body = {"phones": "89990000000"}
+    await api.refused("POST", path, "already_listed", json=body)
+
+
+async def test_a_row_without_a_value_that_the_text_needs_is_left_out(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1, text="{name|friend}, {city}!")
+    rows = [
+        {"phone": "89990000001", "values": {"City": "Perm"}},
+        {"phone": "89990000002", "values": {"Name": "Olga"}},
+    ]
+    path = f"/campaigns/{campaign.pk}/recipients"
+    told = await api.post(path, {"phones": rows})
+    assert told["added"] == 1
+    assert [it["reason"] for it in told["left_out"]] == ["value_missing"]
+    added = await in_orm(Message.objects.get, campaign=campaign, phone="+79990000001")
+    assert added.fields == {"city": "Perm"}
+
+
+async def test_nobody_is_added_to_what_was_started(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    path = f"/campaigns/{campaign.pk}/recipients"
+    body = {"phones": "89990000009"}
+    await api.refused("POST", path, "not_possible_now", json=body)
+
+
+async def test_too_many_at_once_are_refused(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}/recipients"
+    body = {"phones": [f"+7999{n:07d}" for n in range(SMALL_ROWS + 1)]}
+    await api.refused("POST", path, "invalid", json=body)
+    await api.refused("POST", path, "invalid", json={"phones": []})
+
+
+async def test_remarks_are_read_page_by_page_and_corrected(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_lists, "PAGE", 2)
+    phones = ["89990000001", "89990000001", "no", "none", "nobody"]
+    made = await api.post("/campaigns", new(phones=phones), expected=201)
+    path = f"/campaigns/{made['id']}"
+    found = []
+    following: str | None = f"/api{path}/receipt?reason=not_a_number"
+    while following:
+        page = await api.get(following.removeprefix("/api"))
+        found += page["items"]
+        following = page["next"]
+    assert [it["raw"] for it in found] == ["no", "none", "nobody"]
+    corrections = [
+        {"id": found[0]["id"], "text": "89990000002"},
+        {"id": found[1]["id"], "text": "nobody else"},
+    ]
+    told = await api.post(f"{path}/corrections", {"corrections": corrections})
+    assert told["added"] == 1
+    assert [it["id"] for it in told["wrong"]] == [found[1]["id"]]
+    kept = await in_orm(ListRemark.objects.get, pk=found[0]["id"])
+    assert kept.reason == "corrected"
+
+
+async def test_an_unknown_reason_is_refused(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    await api.refused("GET", f"/campaigns/{campaign.pk}/receipt?reason=x", "invalid")

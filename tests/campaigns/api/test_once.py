@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.db import OperationalError
+
+from asgi_app.database import in_orm, orm_now
+from campaigns import drafts
+from campaigns.kept_answers import KEPT_FOR, forget_old
+from campaigns.models import Campaign, KeptAnswer
+from chatapp.models import Line
+from tests.campaigns import lists
+from tests.campaigns.api.caller import Caller
+from tests.campaigns.api.test_campaigns import new
+
+
+async def test_the_same_key_makes_one_and_tells_the_same(
+    api: Caller, line: Line
+) -> None:
+    headers = {"Idempotency-Key": "a-1"}
+    asked: dict[str, Any] = {"json": new(), "headers": headers}
+    first = await api.ask("POST", "/campaigns", **asked)
+    second = await api.ask("POST", "/campaigns", **asked)
+    assert second.status_code == first.status_code == 201
+    assert second.content == first.content
+    assert second.headers["Location"] == first.headers["Location"]
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    assert await in_orm(Campaign.objects.count) == 1
+
+
+async def test_without_a_key_each_makes_one(api: Caller, line: Line) -> None:
+    for _ in range(2):
+        await api.post("/campaigns", new(), expected=201)
+    assert await in_orm(Campaign.objects.count) == 2
+
+
+async def test_many_at_once_with_one_key_make_one(api: Caller, line: Line) -> None:
+    answers = await asyncio.gather(
+        *(api.post("/campaigns", new(), key="k", expected=201) for _ in range(8))
+    )
+    assert len({answer["id"] for answer in answers}) == 1
+    assert await in_orm(Campaign.objects.count) == 1
+
+
+async def test_keys_that_differ_in_case_are_two(api: Caller, line: Line) -> None:
+    for key in ("key", "KEY"):
+        await api.post("/campaigns", new(), key=key, expected=201)
+    assert await in_orm(Campaign.objects.count) == 2
+
+
+async def test_a_key_belongs_to_who_used_it(api: Caller, line: Line) -> None:
+    await api.post("/campaigns", new(), key="k", expected=201)
+    api.http.auth = httpx.BasicAuth("boris", "battery staple")
+    await api.post("/campaigns", new(), key="k", expected=201)
+    assert await in_orm(Campaign.objects.count) == 2
+
+
+async def test_a_key_that_was_used_for_something_else_is_refused(
+    api: Caller, line: Line
+) -> None:
+    await api.post("/campaigns", new(), key="k", expected=201)
+    headers = {"Idempotency-Key": "k"}
+    asked: dict[str, Any] = {"json": new(name="Other"), "headers": headers}
+    await api.refused("POST", "/campaigns", "key_used_otherwise", **asked)
+    assert await in_orm(Campaign.objects.count) == 1
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "ключ".encode(), "a\tb"])
+async def test_a_key_that_cannot_be_kept_is_refused(
+    api: Caller, line: Line, key: str
+) -> None:
+    asked: dict[str, Any] = {"json": new(), "headers": {"Idempotency-Key": key}}
+    await api.refused("POST", "/campaigns", "invalid", **asked)
+
+
+async def test_what_was_refused_leaves_the_key_free(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}/pause"
+    headers = {"Idempotency-Key": "k"}
+    await api.refused("POST", path, "not_possible_now", json={}, headers=headers)
+    assert not await in_orm(KeptAnswer.objects.count)
+    start = f"/campaigns/{campaign.pk}/start"
+    await api.post(start, key="k")
+
+
+async def test_a_failure_on_the_way_leaves_nothing(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = drafts.save
+
+    def save_and_fail(*args: Any, **kwargs: Any) -> None:
+        save(*args, **kwargs)
+        raise OperationalError(2013, "Lost connection")
+
+    monkeypatch.setattr(drafts, "save", save_and_fail)
+    headers = {"Idempotency-Key": "k"}
+    asked: dict[str, Any] = {"json": new(), "headers": headers}
+    await api.refused("POST", "/campaigns", "database_away", **asked)
+    assert not await in_orm(Campaign.objects.count)
+    monkeypatch.undo()
+    await api.post("/campaigns", new(), key="k", expected=201)
+
+
+async def test_a_start_that_is_asked_for_again_is_told_as_started(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}/start"
+    first = await api.post(path, key="k")
+    assert first["state"] == "running"
+    assert await api.post(path, key="k") == first
+    await api.refused("POST", path, "not_possible_now", json={})
+
+
+async def test_a_key_is_forgotten_after_a_day(api: Caller, line: Line) -> None:
+    await api.post("/campaigns", new(), key="k", expected=201)
+    await in_orm(lambda: KeptAnswer.objects.update(kept_at=orm_now() - KEPT_FOR))
+    await api.post("/campaigns", new(), key="k", expected=201)
+    assert await in_orm(Campaign.objects.count) == 2
+
+
+def test_old_answers_are_removed_and_young_ones_stay(transactional_db: None) -> None:
+    now = orm_now()
+    for number, age in enumerate((KEPT_FOR, KEPT_FOR - timedelta(minutes=1))):
+        KeptAnswer(mark=str(number), status=200, kept_at=now - age).save()
+    forget_old()
+    assert [kept.mark for kept in KeptAnswer.objects.all()] == ["1"]
