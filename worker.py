@@ -27,7 +27,7 @@ from arq.worker import Worker, create_worker
 from redis.exceptions import RedisError
 
 from asgi_app.error_reports import report_errors
-from asgi_app.redis import open_redis
+from asgi_app.redis import close_redis, open_redis
 from asgi_app.resources import Resources, open_resources
 from campaigns.heartbeat import Heartbeat
 from campaigns.jobs import (
@@ -152,7 +152,7 @@ async def _close(worker: Worker) -> None:
     await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
     with contextlib.suppress(RedisError, OSError):
         await worker.pool.delete(worker.health_check_key)
-    await worker.pool.aclose(close_connection_pool=True)
+    await close_redis(worker.pool)
 
 
 if __name__ == "__main__":

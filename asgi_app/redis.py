@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arq.connections import ArqRedis
 from django.conf import settings
-from redis.asyncio import ConnectionPool
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.sentinel import Sentinel
 
 from asgi_app.env import SettingError
@@ -23,8 +23,12 @@ def open_redis() -> ArqRedis:
     """
     if settings.REDIS_SENTINEL:
         hosts, master = read_sentinel(settings.REDIS_SENTINEL)
+        asking = {"password": settings.REDIS_SENTINEL_PASSWORD or None, **TIMEOUTS_S}
         sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            hosts, sentinel_kwargs=TIMEOUTS_S, **TIMEOUTS_S
+            hosts,
+            sentinel_kwargs=asking,
+            password=settings.REDIS_PASSWORD or None,
+            **TIMEOUTS_S,
         )
         queue: ArqRedis = sentinel.master_for(master, redis_class=ArqRedis)
     else:
@@ -35,3 +39,11 @@ def open_redis() -> ArqRedis:
     queue.job_serializer = serialize
     queue.job_deserializer = deserialize
     return queue
+
+
+async def close_redis(queue: Redis) -> None:
+    """Closes what `open_redis` has opened, the connections to the sentinels too."""
+    await queue.aclose(close_connection_pool=True)
+    watch: Sentinel | None = getattr(queue.connection_pool, "sentinel_manager", None)
+    for sentinel in watch.sentinels if watch else ():
+        await sentinel.aclose(close_connection_pool=True)

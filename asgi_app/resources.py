@@ -16,7 +16,7 @@ from django.http import HttpRequest
 
 from asgi_app.database import in_orm, open_door
 from asgi_app.env import SettingError
-from asgi_app.redis import open_redis
+from asgi_app.redis import close_redis, open_redis
 from campaigns.courier import Courier
 from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
@@ -80,7 +80,7 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
         door = open_door()
         stack.push_async_callback(door.close)
         redis = open_redis()
-        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        stack.push_async_callback(close_redis, redis)
         http = await stack.enter_async_context(open_http(settings.CHATAPP_BASE_URL))
         calls = Calls(http, language=settings.LANGUAGE_CODE)
         limiter = Limiter(redis, rate_per_s=settings.CHATAPP_RATE_LIMIT)

@@ -53,6 +53,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # processes as REDIS_URL, and REDIS_IS_EMBEDDED with it so that pages can say so.
 REDIS_URL = _read.parsed("REDIS_URL", _values.redis_url, "")
 REDIS_SENTINEL = _read.parsed("REDIS_SENTINEL", _values.sentinel, "")
+REDIS_PASSWORD = _read.text("REDIS_PASSWORD")
+REDIS_SENTINEL_PASSWORD = _read.text("REDIS_SENTINEL_PASSWORD")
 REDIS_IS_EMBEDDED = _read.flag(
     "REDIS_IS_EMBEDDED", default=not (REDIS_URL or REDIS_SENTINEL)
 )
@@ -171,6 +173,8 @@ MASKED_SECRETS = [
     CHATAPP_PASSWORD,
     str(_database.get("PASSWORD", "")),
     unquote(urlsplit(REDIS_URL).password or ""),
+    REDIS_PASSWORD,
+    REDIS_SENTINEL_PASSWORD,
     urlsplit(SENTRY_DSN).username or "",
 ]
 LOG_FORMAT = _read.parsed("LOG_FORMAT", _values.log_format, "LineFormatter")
