@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from asgi_app.subjects import subjects
+
 MASK = "•••"
 # In E.164; without its plus a number may be anything.
 _PHONE = re.compile(r"(\+\d{1,4})\d{3,9}(\d{2})\b")
@@ -38,7 +40,7 @@ def masked(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """A record is one line; a traceback follows it, set in.
+    """A record is one line, what it is about at its end; a traceback follows, set in.
 
     Secrets are masked wherever they turn up, such as in the path of a callback.
     """
@@ -56,8 +58,8 @@ class LineFormatter(logging.Formatter):
         return text if self._shows_phones else _PHONE.sub(r"\1•••\2", text)
 
     def format(self, record: logging.LogRecord) -> str:
-        text = self.mask(super().format(record))
-        first, *more = text.split("\n")
+        first, *more = self.mask(super().format(record)).split("\n")
+        first += self.mask("".join(f" {name}={it}" for name, it in subjects().items()))
         return "\n".join([_printable(first), *(f"    {_printable(m)}" for m in more)])
 
 
@@ -66,12 +68,15 @@ class JsonFormatter(LineFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
-        told = {
+        told: dict[str, str | int] = {
             "time": at.isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": self.mask(record.getMessage()),
+            # As structlog names it; `message` is the row that it is about.
+            "event": self.mask(record.getMessage()),
         }
+        for name, it in subjects().items():
+            told[name] = it if isinstance(it, int) else self.mask(str(it))
         if record.exc_info:
             told["exception"] = self.mask(self.formatException(record.exc_info))
         return json.dumps(told, ensure_ascii=False)

@@ -7,11 +7,12 @@ import hashlib
 import hmac
 import logging
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import async_only_middleware
@@ -20,6 +21,7 @@ from django.utils.translation import ngettext
 
 from asgi_app.addresses import client_address
 from asgi_app.attempts import Attempts
+from asgi_app.subjects import begin_anew
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -34,6 +36,9 @@ CHALLENGE = 'Basic realm="WhatsApp campaigns", charset="UTF-8"'
 WRONG_PASSWORD_WAIT_S = 0.7
 MOST_WAITING = 100
 LONGEST_HEADER = 4096
+
+# What an address may name, by the name that it has there.
+SUBJECTS = {"campaign_id": "campaign", "line_id": "line", "message_id": "message"}
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -116,6 +121,33 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class RequestSubjects:
+    """Lets log records tell who asked, and what the address names."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        return await self._get_response(request)
+
+    async def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        # Not taken back: an answer that is streamed is made after the view has ended.
+        named = {SUBJECTS[key]: it for key, it in kwargs.items() if key in SUBJECTS}
+        if operator := operator_of(request):
+            named["operator"] = operator
+        begin_anew(**named)
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "asgi_app.languages.language",
     "campaigns.api.problems.as_problems",
     "asgi_app.middleware.basic_auth",
+    "asgi_app.middleware.RequestSubjects",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
 ]

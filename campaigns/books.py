@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from asgi_app.database import orm_now
+from asgi_app.subjects import about
 from campaigns.models import Action, Campaign, Message
 from campaigns.states import MessageStatus
 
@@ -60,10 +61,11 @@ def recount(campaign_id: int) -> None:
             "books_at": now,
         }
         if repaired or campaign.total != total:
-            logger.error(
-                "campaign %s: counters differed from its rows: %s, total %s of %s",
-                *(campaign_id, repaired, campaign.total, total),
-            )
+            with about(campaign=campaign_id):
+                logger.error(
+                    "the counters differed from the rows: %s, total %s of %s",
+                    *(repaired, campaign.total, total),
+                )
             columns |= {**counts, "total": total}
             Action.objects.create(
                 campaign=campaign, verb="recounted", operator="program", at=now

@@ -17,6 +17,7 @@ from tenacity import (
 )
 
 from asgi_app.database import DatabaseAway
+from asgi_app.subjects import about
 from campaigns.history import split_tracking
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Claimed, LineState, Move, Outcome, Setback
@@ -53,6 +54,12 @@ class Courier:
 
         `deadline` is on `clock`; nothing is sent after it.
         """
+        with about(message=claimed.message_id):
+            return await self._send(claimed, state, deadline)
+
+    async def _send(
+        self, claimed: Claimed, state: LineState, deadline: float
+    ) -> tuple[Outcome, ChatAppError | None]:
         assert state.head is not None
         line = LineKey(state.licence_id, state.messenger)
         try:
@@ -66,21 +73,24 @@ class Courier:
                 deadline=deadline,
             )
         except ChatAppError as error:
-            return _outcome_of(error, claimed, await self._moment(state))
+            outcome, held_back = _outcome_of(error, claimed, await self._moment(state))
+            if held_back is None:
+                logger.info("%s: %s", outcome.status, outcome.code)
+            return outcome, held_back
         return _accepted(accepted, claimed, await self._moment(state)), None
 
     async def record(self, outcome: Outcome) -> None:
         """Stores an outcome, patiently while the database is away."""
-        try:
-            await self.patiently(self.ledger.record, outcome)
-        except Exception:
-            logger.exception(
-                "message %s stays unsure: its outcome “%s”, id %s, was not stored",
-                outcome.claimed.message_id,
-                outcome.status,
-                outcome.message_id,
-            )
-            raise
+        with about(message=outcome.claimed.message_id):
+            try:
+                await self.patiently(self.ledger.record, outcome)
+            except Exception:
+                logger.exception(
+                    "the message stays unsure: its outcome “%s”, id %s, was not stored",
+                    outcome.status,
+                    outcome.message_id,
+                )
+                raise
 
     async def patiently(
         self, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -97,7 +107,7 @@ class Courier:
         )
         # A far date in Retry-After must not take the line away for good.
         wait_s = min(wait_s, MAX_HOLD_S)
-        logger.info("line %s waits %.0f s: %s", state.line_id, wait_s, error)
+        logger.info("the line waits %.0f s: %s", wait_s, error)
         setback = Setback(error.code[:CODE_LENGTH], error.text)
         return Move(state.line_id, turn, at + timedelta(seconds=wait_s), setback)
 

@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 
 from asgi_app.database import orm_now
+from asgi_app.subjects import about
 from campaigns import uploads
 from campaigns.layouts import Layout, Unreadable, UnreadableFile
 from campaigns.listing import BATCH, place, template_of
@@ -56,7 +57,17 @@ def go_on(
     )
     if upload is None or upload.campaign is None:
         return True
-    campaign = upload.campaign
+    with about(campaign=upload.campaign.pk):
+        return _go_on(upload, upload.campaign, delays, region, is_to_stop)
+
+
+def _go_on(
+    upload: Upload,
+    campaign: Campaign,
+    delays: Delays,
+    region: str,
+    is_to_stop: Callable[[], bool],
+) -> bool:
     try:
         # A database that stores leaves this process idle, which reads on meanwhile.
         for done, entries in read_ahead(
@@ -134,7 +145,7 @@ def _end(upload: Upload, state: UploadState, code: str = "") -> None:
         if ended:
             UploadPiece.objects.filter(upload=upload).delete()
     if ended and state != UploadState.DONE:
-        logger.warning("import %s ended: %s %s", upload.pk, state, code)
+        logger.warning("the import ended: %s %s", state, code)
 
 
 def _count_error(upload: Upload) -> None:

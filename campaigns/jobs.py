@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import time
@@ -20,6 +21,7 @@ from django.db import OperationalError
 from redis.exceptions import RedisError
 
 from asgi_app.database import DatabaseAway, DatabaseError, in_orm
+from asgi_app.subjects import about
 from campaigns import imports, uploads
 from campaigns.books import keep_books
 from campaigns.failed_jobs import keep_failure
@@ -133,16 +135,22 @@ class Doorbell:
 
 
 def _waits_for_the_database(job: Callable[..., Awaitable[None]]) -> WorkerCoroutine:
-    """Ends a job in one line while the database is away: the sweep comes again."""
+    """Ends a job in one line while the database is away: the sweep comes again.
+
+    Whatever is logged meanwhile is about the job's arguments.
+    """
+    _ctx, *ids = inspect.signature(job).parameters
+    names = [name.removesuffix("_id") for name in ids]
 
     @wraps(job)
     async def waiting(ctx: Ctx, *args: Any) -> None:
-        try:
-            await _told(job, ctx, *args)
-        except DatabaseAway as error:
-            logger.warning("%s: the database is away: %s", job.__name__, error)
-        except DatabaseError:
-            logger.exception("%s: the database refused a statement", job.__name__)
+        with about(**dict(zip(names, args, strict=False))):
+            try:
+                await _told(job, ctx, *args)
+            except DatabaseAway as error:
+                logger.warning("%s: the database is away: %s", job.__name__, error)
+            except DatabaseError:
+                logger.exception("%s: the database refused a statement", job.__name__)
 
     return cast(WorkerCoroutine, waiting)
 
@@ -193,12 +201,8 @@ async def sweep(ctx: Ctx) -> None:
     for left in await succeed(ledger, resources.lifelines, resources.delays):
         name = f"legacy:{now.timestamp() * 1000:.0f}"
         await resources.doorbell.ring(left.line_id, left.next_at - now, name=name)
-    given_up = await ledger.give_up_claims()
-    if given_up:
-        logger.warning("%d claims passed their deadline: unsure now", given_up)
-    applied = await ledger.apply_matching()
-    if applied:
-        logger.info("%d statuses found their message on the shelf", applied)
+    await ledger.give_up_claims()
+    await ledger.apply_matching()
     await asyncio.to_thread(resources.lifelines.move)
 
 
@@ -207,12 +211,14 @@ async def settle(ctx: Ctx) -> None:
     """Doubts lines, looks for unsure messages, and tidies the shelf."""
     resources: WorkerResources = ctx["resources"]
     for line_id in await resources.ledger.doubt_lines():
-        logger.warning("line %s was stopped: hardly anything is delivered", line_id)
+        with about(line=line_id):
+            logger.warning("the line was stopped: hardly anything is delivered")
     found = await resources.settling.look()
     if found:
         logger.info("%d unsure messages were found in their chats", found)
     for line_id in await resources.settling.probe():
-        logger.info("line %s goes on: ChatApp answers again", line_id)
+        with about(line=line_id):
+            logger.info("the line goes on: ChatApp answers again")
         await resources.doorbell.ring(line_id, timedelta(), name=f"probe:{uuid4().hex}")
     await resources.ledger.file_away()
 
@@ -227,7 +233,8 @@ async def look_through(ctx: Ctx) -> None:
         return resources.stopping.is_set() or time.monotonic() > until
 
     for line_id in await resources.lookthrough.go_on(is_to_stop):
-        logger.info("line %s was looked through and may go on", line_id)
+        with about(line=line_id):
+            logger.info("the line was looked through and may go on")
 
 
 @_waits_for_the_database

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from asgi_app.subjects import about
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import SoughtMessage
 from campaigns.restored import Findings
@@ -47,10 +48,11 @@ class LookThrough:
         """
         ended = []
         for line_id, findings in (await self.ledger.lines_to_look_through()).items():
-            try:
-                await self._look_through(line_id, findings, is_to_stop)
-            except ChatAppError as error:
-                logger.info("line %s is looked through later: %s", line_id, error.code)
+            with about(line=line_id):
+                try:
+                    await self._look_through(line_id, findings, is_to_stop)
+                except ChatAppError as error:
+                    logger.info("the line is looked through later: %s", error.code)
             if await self.ledger.end_looking_through(line_id):
                 ended.append(line_id)
         return ended
@@ -82,7 +84,8 @@ class LookThrough:
             history = await self.chatapp.history(line, sought.phone)
         except Refused as error:
             # It may be refused for all, which must not let all be sent again.
-            logger.info("no history for a message that waits: %s", error.code)
+            with about(campaign=sought.campaign_id, message=sought.message_id):
+                logger.info("no history for a message that waits: %s", error.code)
             await self.ledger.may_have_been_sent(sought)
             return "doubtful"
         await self._hear(sought, history)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
 from asgi_app.database import orm_now
+from asgi_app.subjects import about
 from campaigns.ledger.gone import gone_digest
 from campaigns.models import (
     Campaign,
@@ -65,7 +66,8 @@ def delete_campaign(*, campaign_id: int, operator: str) -> None:
         )
         if hidden != len(found):
             raise NotPossibleNow(found[campaign_id].state)
-    logger.info("campaign %s was deleted by %s", campaign_id, operator)
+    with about(campaign=campaign_id, operator=operator):
+        logger.info("the campaign was deleted")
 
 
 def remove_some() -> bool:

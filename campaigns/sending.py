@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from asgi_app.subjects import about
 from campaigns.courier import Courier
 from campaigns.each_on_its_own import EachOnItsOwn
 from campaigns.ledger import CLAIM_S, Ledger
-from campaigns.ledger.entries import LineState, LostClaim, Move
+from campaigns.ledger.entries import Head, LineState, LostClaim, Move
 from campaigns.pacing import Delays
 from campaigns.resting import among, rest, verdict_on
 from campaigns.rules import Verdict
@@ -54,12 +55,16 @@ class Sending:
             return None
         if state.next_at > state.now:
             return state.next_at
+        with about(campaign=state.head.campaign_id):
+            return await self._serve(state, state.head)
+
+    async def _serve(self, state: LineState, head: Head) -> datetime | None:
+        """Serves the campaign whose turn it is."""
         stood_since = state.held_since or state.next_at
-        head = state.head
         idle_since = max(filter(None, [stood_since, head.woken_at, head.served_at]))
         if state.now - idle_since > IDLE:
-            logger.warning("campaign %s lay idle: paused", state.head.campaign_id)
-            await self.ledger.pause_idle(state.head, PAUSED_IDLE)
+            logger.warning("the campaign lay idle: paused")
+            await self.ledger.pause_idle(head, PAUSED_IDLE)
             return state.now
         try:
             if state.unusable:
@@ -69,7 +74,7 @@ class Sending:
             if verdict.room == 0:
                 return await self._rest(state, verdict)
             await self.tokens.access()
-            if state.head.pacing == Pacing.ONE_AFTER_ANOTHER:
+            if head.pacing == Pacing.ONE_AFTER_ANOTHER:
                 return await self._serve_one(state, verdict)
             return await EachOnItsOwn(
                 ledger=self.ledger,
@@ -79,7 +84,7 @@ class Sending:
                 is_stopping=self.is_stopping,
             ).serve(state)
         except LostClaim as lost:
-            logger.info("line %s: %s, looking again", line_id, lost)
+            logger.info("%s, looking again", lost)
             return state.now + LOOK_AGAIN
         except RetryLater as later:
             move = self.courier.setback(
@@ -91,9 +96,7 @@ class Sending:
     async def _rest(self, state: LineState, verdict: Verdict) -> datetime:
         """Lets the line rest until its rules let it go on."""
         move = rest(state, verdict)
-        logger.info(
-            "line %s rests until %s: %s", state.line_id, move.next_at, verdict.why
-        )
+        logger.info("the line rests until %s: %s", move.next_at, verdict.why)
         await self.ledger.move(move)
         return move.next_at
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from asgi_app.subjects import about
 from campaigns.history import split_tracking
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import UnsureMessage
@@ -33,21 +34,22 @@ class Settling:
         """
         found = 0
         for unsure in await self.ledger.to_look_for(MOST_LOOKS):
-            try:
-                message_id = await self._find(unsure)
-            except Refused as error:
-                logger.info("no history for an unsure message: %s", error.code)
-                await self.ledger.not_found(unsure)
-            except ChatAppError as error:
-                logger.info("an unsure message is looked for later: %s", error.code)
-                await self.ledger.look_later(unsure, LATER)
-                return found
-            else:
-                if message_id is None:
+            with about(campaign=unsure.campaign_id, message=unsure.message_id):
+                try:
+                    message_id = await self._find(unsure)
+                except Refused as error:
+                    logger.info("no history for an unsure message: %s", error.code)
                     await self.ledger.not_found(unsure)
+                except ChatAppError as error:
+                    logger.info("an unsure message is looked for later: %s", error.code)
+                    await self.ledger.look_later(unsure, LATER)
+                    return found
                 else:
-                    await self.ledger.found(unsure, message_id)
-                    found += 1
+                    if message_id is None:
+                        await self.ledger.not_found(unsure)
+                    else:
+                        await self.ledger.found(unsure, message_id)
+                        found += 1
         return found
 
     async def probe(self) -> list[int]:

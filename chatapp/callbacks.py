@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from asgi_app.database import in_orm
+from asgi_app.subjects import about
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError
 from chatapp.models import Account, Line, why_unusable
@@ -131,14 +132,15 @@ async def ensure_callbacks(chatapp: ChatApp) -> None:
 
 async def _register_quietly(chatapp: ChatApp, line: Line) -> None:
     """One line's refusal must not keep the others from theirs."""
-    try:
-        await register(chatapp, line)
-    except ForeignCallback:
-        logger.warning("the callback of line %s is another program's", line.pk)
-    except ChatAppError as error:
-        logger.warning("the callback of line %s is not registered: %s", line.pk, error)
-    else:
-        logger.info("the callback of line %s is registered", line.pk)
+    with about(line=line.pk):
+        try:
+            await register(chatapp, line)
+        except ForeignCallback:
+            logger.warning("the line's callback is another program's")
+        except ChatAppError as error:
+            logger.warning("the line's callback is not registered: %s", error)
+        else:
+            logger.info("the line's callback is registered")
 
 
 async def _seen_now(chatapp: ChatApp, line: Line) -> Line:

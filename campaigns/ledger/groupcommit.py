@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from asgi_app.database import DatabaseAway, Deadlocked
+from asgi_app.subjects import begin_anew
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class GroupCommit(Generic[T]):
         await done
 
     async def _flush_all(self, linger_s: float) -> None:
+        begin_anew()  # it is not about what the first caller is about
         try:
             if linger_s:
                 await asyncio.sleep(linger_s)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from asgi_app.database import Door
+from asgi_app.subjects import about
 from campaigns.history import EventKind, Standing, after
 from campaigns.ledger.brake import count_streaks
 from campaigns.ledger.claims import give_back, move_clock
@@ -27,6 +29,8 @@ from campaigns.ledger.statements import (
     update_each,
 )
 from campaigns.states import CampaignStatus, MessageStatus
+
+logger = logging.getLogger(__name__)
 
 KINDS = {
     MessageStatus.ACCEPTED: EventKind.ACCEPTED,
@@ -63,9 +67,11 @@ class Records:
         given_up = 0
         for (campaign_id,) in campaigns:
             now = await self._door.now()
-            given_up += await give_up(
-                self._door, campaign_id, "claim_deadline < %s", [now]
-            )
+            count = await give_up(self._door, campaign_id, "claim_deadline < %s", [now])
+            if count:
+                with about(campaign=campaign_id):
+                    logger.warning("%d claims passed their deadline: unsure now", count)
+            given_up += count
         return given_up
 
     async def _write(self, outcomes: list[Outcome]) -> None:

@@ -7,6 +7,7 @@ sweep. So no order of commits loses a status.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from asgi_app.database import Door, Tx
+from asgi_app.subjects import about
 from campaigns.ledger.counters import Deltas
 from campaigns.ledger.entries import HeardStatus, Wrote
 from campaigns.ledger.evidence import apply_evidence
@@ -38,6 +40,8 @@ from campaigns.ledger.statements import (
     lock_campaigns,
 )
 from campaigns.ledger.writers import note_writers
+
+logger = logging.getLogger(__name__)
 
 OURS_FOR = timedelta(hours=24)
 SWEEP = 1000
@@ -157,30 +161,37 @@ class Shelf:
 
     async def _apply_ids(self, ids: Sequence[int]) -> int:
         items = await read_items(self._door.fetch, ids)
-        return await self._apply(items, lambda tx: read_items(tx.fetch, ids))
+        found = await self._apply(items, lambda tx: read_items(tx.fetch, ids))
+        for campaign_id, count in found.items():
+            with about(campaign=campaign_id):
+                logger.info("%d statuses found their message on the shelf", count)
+        return found.total()
 
     async def _apply(
         self,
         told: Iterable[ShelfItem | HeardStatus],
         read: Callable[[Tx], Awaitable[list[ShelfItem]]],
-    ) -> int:
-        """Applies what `read` still finds on the shelf of what was told."""
+    ) -> Counter[int]:
+        """Applies what `read` still finds on the shelf of what was told.
+
+        Returns how many statuses that was of each campaign.
+        """
         campaign_ids = await campaigns_of(self._door.fetch, told)
         if not campaign_ids:
-            return 0
+            return Counter()
         now = await self._door.now()
         async with self._door.transaction() as tx:
             locked = await lock_campaigns(self._door, tx, campaign_ids)
             # Only now: nobody else changes these campaigns' messages any more.
             matches, rows = await find_matches(tx, await read(tx), locked)
             if not matches:
-                return 0
+                return Counter()
             deltas = Deltas()
             pieces = [match.piece for match in matches]
             await apply_evidence(tx, rows, pieces, deltas)
             await clear(tx, [match.shelf_id for match in matches])
             await deltas.write(tx, now)
-        return len(matches)
+        return Counter(rows[match.piece.pk].campaign_id for match in matches)
 
     async def _matching(self) -> list[int]:
         """Ids on the shelf that have a message, the oldest first."""

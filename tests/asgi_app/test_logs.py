@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from asgi_app.logs import JsonFormatter, LineFormatter
+from asgi_app.subjects import about
 from tests.asgi_app.reading import BASE_DIR, NAMES, Read
 
 
@@ -82,6 +83,23 @@ def test_a_phone_is_told_apart_and_not_told() -> None:
     assert whole.endswith("to +79991234501")
 
 
+def test_a_record_tells_what_it_is_about_and_no_secret() -> None:
+    broken = record("no good")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        broken.exc_info = sys.exc_info()
+    with about(campaign=7, message=79991234501, operator="hush\n+79991234501"):
+        first, *rest = LineFormatter(["hush"]).format(broken).split("\n")
+        told = json.loads(JsonFormatter(["hush"]).format(broken))
+    assert first.endswith(
+        ": no good campaign=7 message=79991234501 operator=•••\\n+7999•••01"
+    )
+    assert rest[-1] == "    ValueError: why"
+    assert (told["campaign"], told["message"]) == (7, 79991234501)
+    assert told["operator"] == "•••\n+7999•••01"
+
+
 def test_json_is_a_record_a_line(read: Read) -> None:
     assert read(LOG_FORMAT="json")["LOG_FORMAT"] == "JsonFormatter"
     formatter = JsonFormatter(["a secret"])
@@ -93,6 +111,6 @@ def test_json_is_a_record_a_line(read: Read) -> None:
     shown = formatter.format(broken)
     assert "\n" not in shown
     told = json.loads(shown)
-    assert told["message"] == "no\nforged line, •••, +7999•••01"
+    assert told["event"] == "no\nforged line, •••, +7999•••01"
     assert told["level"] == "WARNING" and told["logger"] == "campaigns.x"
     assert told["exception"].endswith("ValueError: •••")
