@@ -97,7 +97,7 @@ async def main() -> None:
 async def serve(resources: Resources) -> None:
     """Works until told to stop, and says that it is there."""
     resources.lifelines.hold(resources.worker_name)
-    heartbeat = Heartbeat(resources.worker_name)
+    heartbeat = Heartbeat(resources.worker_name, resources.timings)
     beating = asyncio.create_task(heartbeat.keep_beating())
     try:
         await _keep_working(resources, heartbeat)

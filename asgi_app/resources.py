@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -28,6 +29,7 @@ from campaigns.queue_report import QueueWatch
 from campaigns.sending import Sending
 from campaigns.settling import Settling
 from campaigns.spool import Spool, SpoolUnwritable
+from campaigns.timings import Timed, Timings
 from campaigns.troubles import Troubles
 from chatapp.callbacks import ensure_callbacks
 from chatapp.calls import Calls
@@ -58,6 +60,8 @@ class Resources:
     worker_name: str
     # Of the workers on this machine.
     lifelines: Lifelines
+    # What this process has counted; only a worker's heartbeat keeps it.
+    timings: Timings
 
     async def keep_connected(self) -> None:
         """Keeps the account's tokens alive and its lines known."""
@@ -82,7 +86,12 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
         redis = open_redis()
         stack.push_async_callback(close_redis, redis)
         http = await stack.enter_async_context(open_http(settings.CHATAPP_BASE_URL))
-        calls = Calls(http, language=settings.LANGUAGE_CODE)
+        timings = Timings()
+        calls = Calls(
+            http,
+            language=settings.LANGUAGE_CODE,
+            timed=partial(timings.add, Timed.ANSWER),
+        )
         limiter = Limiter(redis, rate_per_s=settings.CHATAPP_RATE_LIMIT)
         tokens = TokenStore(
             calls,
@@ -107,7 +116,7 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
         source = random.SystemRandom()
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
         worker_name = name_of_worker()
-        ledger = Ledger(door, worker=worker_name)
+        ledger = Ledger(door, worker=worker_name, timings=timings)
         lifelines = Lifelines(settings.VAR_DIR / "workers")
         stack.callback(lifelines.close)
         refused = Spool(settings.SPOOL_DIR / "refused")
@@ -143,6 +152,7 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
             queue=QueueWatch(redis),
             worker_name=worker_name,
             lifelines=lifelines,
+            timings=timings,
         )
 
 

@@ -76,6 +76,31 @@ class WorkerBeat(models.Model):
         return self.name
 
 
+class TimingCount(models.Model):
+    """How often something took so long: an answer, a pause, a delay.
+
+    Up to `upto_ms`, and longer than the bound below; workers add to it with each beat.
+    """
+
+    kind = models.CharField(max_length=12)
+    # The pacing, or the code of an answer.
+    label = models.CharField(max_length=40)
+    upto_ms = models.PositiveIntegerField()
+    count = models.PositiveBigIntegerField(default=0)
+    total_ms = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("count of times")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "label", "upto_ms"], name="one_count_a_bound"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.label} up to {self.upto_ms} ms: {self.count}"
+
+
 class FailedJob(models.Model):
     """A job that ended with an error of the program; the last ones are kept."""
 

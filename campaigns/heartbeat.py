@@ -13,6 +13,7 @@ from django.db import Error, transaction
 
 from asgi_app.database import in_orm, orm_now
 from campaigns.models import WorkerBeat
+from campaigns.timings import Counts, Timings, keep
 from chatapp.calls import boottime
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,13 @@ class _Runs:
 class Heartbeat:
     """The beat of one worker process, written in the database's own time."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is the one by which the history of messages knows this worker."""
+    def __init__(self, name: str, timings: Timings | None = None) -> None:
+        """`name` is the one by which the history of messages knows this worker.
+
+        What is counted in `timings` goes into the database with each beat.
+        """
         self.name = name
+        self._timings = timings or Timings()
         self._began = boottime()
         self._is_known = False
         self._runs: dict[str, _Runs] = {}
@@ -68,15 +73,26 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """Writes one beat; raises the ORM's Error while the database is away."""
-        await in_orm(self._write, boottime())
+        taken = self._timings.take()
+        try:
+            await in_orm(self._write, boottime(), taken)
+        except Error:
+            self._timings.put_back(taken)
+            raise
 
     async def stop(self) -> None:
         """Takes the worker off the list: it stopped in order."""
         with contextlib.suppress(Error):
-            await in_orm(WorkerBeat.objects.filter(name=self.name).delete)
+            await in_orm(self._leave, self._timings.take())
 
-    def _write(self, at: float) -> None:
+    def _leave(self, taken: Counts) -> None:
         with transaction.atomic():
+            keep(taken)
+            WorkerBeat.objects.filter(name=self.name).delete()
+
+    def _write(self, at: float, taken: Counts) -> None:
+        with transaction.atomic():
+            keep(taken)
             now = orm_now()
             tallies = {job: _tally(runs, at, now) for job, runs in self._runs.items()}
             beat = {"beat_at": now, "jobs": tallies}

@@ -15,6 +15,7 @@ from campaigns.desk_models import (
     KeptAnswer,
     MinuteCount,
     StopEntry,
+    TimingCount,
     WorkerBeat,
 )
 from campaigns.fields import OpaqueIdField
@@ -57,6 +58,7 @@ __all__ = [
     "ShelvedStatus",
     "SliceMember",
     "StopEntry",
+    "TimingCount",
     "Upload",
     "UploadPiece",
     "WorkerBeat",

@@ -6,7 +6,7 @@ limits of the queue page: what does not answer is left out, and `campaigns_up` s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
@@ -25,8 +26,21 @@ from asgi_app.database import orm_now
 from campaigns.models import CallbackCount, Campaign
 from campaigns.queue_report import FAR_TOO_LATE, QueueReport
 from campaigns.states import MessageStatus
+from campaigns.timings import Histogram, Timed, read_histograms
 from chatapp.status import AccountStatus
 
+# By what is timed: the name, the label and what it is.
+TIMED = {
+    Timed.PAUSE: ("pause_seconds", "pacing", "Pauses drawn before messages that left"),
+    Timed.LATENESS: (
+        *("message_lateness_seconds", "pacing"),
+        "How long after its moment a message was claimed",
+    ),
+    Timed.ANSWER: (
+        *("answer_seconds", "code"),
+        "How long ChatApp took, by HTTP status or why there was no answer",
+    ),
+}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -40,6 +54,7 @@ class Numbers:
     messages: Mapping[str, int] = field(default_factory=dict)
     campaigns: Mapping[str, int] = field(default_factory=dict)
     callbacks: Mapping[str, int] = field(default_factory=dict)
+    histograms: Sequence[Histogram] = ()
 
 
 def read_numbers(account: AccountStatus) -> Numbers:
@@ -58,6 +73,7 @@ def read_numbers(account: AccountStatus) -> Numbers:
         messages={name: sums[name] or 0 for name in names},
         campaigns=dict(orders.annotate(count=Count("pk"))),
         callbacks=dict(kinds.annotate(sum=Sum("count"))),
+        histograms=read_histograms(),
     )
 
 
@@ -165,6 +181,7 @@ def _of_numbers(numbers: Numbers | None) -> Iterator[Metric]:
     for kind, count in sorted(numbers.callbacks.items()):
         heard.add_metric([kind], count)
     yield heard
+    yield from _histograms(numbers.histograms)
     account = numbers.account
     ends = {"access": account.access_ends_at, "refresh": account.refresh_ends_at}
     left = {kind: (at - numbers.now).total_seconds() for kind, at in ends.items() if at}
@@ -173,6 +190,15 @@ def _of_numbers(numbers: Numbers | None) -> Iterator[Metric]:
     yield _gauge("token_requests_left", text, account.left)
     pending = numbers.pending_migrations
     yield _gauge("migrations_pending", "Migrations to apply", pending)
+
+
+def _histograms(found: Sequence[Histogram]) -> Iterator[Metric]:
+    for kind, (name, label, text) in TIMED.items():
+        family = HistogramMetricFamily(f"campaigns_{name}", text, labels=[label])
+        for one in found:
+            if one.kind == kind:
+                family.add_metric([one.label], list(one.upto.items()), one.total_s)
+        yield family
 
 
 def _gauge(

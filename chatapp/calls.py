@@ -52,7 +52,8 @@ class Answer:
 class Calls:
     """Knows the API's envelope, statuses and codes, and nothing of tokens kept.
 
-    Raises only errors of `chatapp.errors`. Repeats nothing, logs nothing.
+    Raises only errors of `chatapp.errors`. Repeats nothing, logs nothing; `timed` is
+    told the HTTP status of each answer, or why there was none, and how long it took.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Calls:
         *,
         language: str = "en",
         clock: Callable[[], float] = boottime,
+        timed: Callable[[str, float], None] = lambda code, seconds: None,
     ) -> None:
         self._http = http
+        self._timed = timed
         self._language = language
         self._clock = clock
 
@@ -106,15 +109,18 @@ class Calls:
                 extensions={"total_s": total_s, "before_send": check_deadline},
             )
         except httpx.HTTPError as exc:
-            raise _failure(exc) from exc
-        took_ms = int((self._clock() - started) * 1000)
+            failure = _failure(exc)
+            self._timed(failure.code, self._clock() - started)
+            raise failure from exc
+        took_s = self._clock() - started
+        self._timed(str(response.status_code), took_s)
         secrets = [
             *(headers or {}).values(),
             *(str((json or {}).get(name, "")) for name in SECRET_FIELDS),
         ]
         data = _read(response, secrets)
         raw = _without(response.content.decode(errors="replace"), secrets)
-        return Answer(data, response.status_code, raw[:RAW_LIMIT], took_ms)
+        return Answer(data, response.status_code, raw[:RAW_LIMIT], int(took_s * 1000))
 
     async def make_token(self, *, email: str, password: str, app_id: str) -> TokenPair:
         """Logs in, which counts against the API's 100 tokens a day."""

@@ -20,6 +20,7 @@ from campaigns.ledger.moments import Moments
 from campaigns.ledger.records import Records
 from campaigns.ledger.restored import Restored
 from campaigns.ledger.shelf import Shelf
+from campaigns.timings import Timings
 
 __all__ = ["CLAIM_S", "Ledger"]
 
@@ -38,9 +39,13 @@ class Ledger(
 ):
     """Who gets which message, when, and what came of it."""
 
-    def __init__(self, door: Door, *, worker: str = "") -> None:
+    def __init__(
+        self, door: Door, *, worker: str = "", timings: Timings | None = None
+    ) -> None:
+        """`timings` counts how late messages leave, behind which pause."""
         Dues.__init__(self, door)
-        Claims.__init__(self, door, worker or uuid.uuid4().hex[:12])
+        worker = worker or uuid.uuid4().hex[:12]
+        Claims.__init__(self, door, worker, timings or Timings())
         Records.__init__(self, door)
         Legacies.__init__(self, door)
         Shelf.__init__(self, door)

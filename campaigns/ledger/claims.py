@@ -34,6 +34,7 @@ from campaigns.ledger.statements import (
 )
 from campaigns.rules import may_send
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
+from campaigns.timings import Timed, Timings
 
 CLAIM_S = 90.0
 DRAW_CHUNK = 500
@@ -42,9 +43,10 @@ DRAW_CHUNK = 500
 class Claims:
     """The claiming side of the ledger."""
 
-    def __init__(self, door: Door, worker: str) -> None:
+    def __init__(self, door: Door, worker: str, timings: Timings) -> None:
         self._door = door
         self._worker = worker
+        self._timings = timings
 
     async def claim(
         self, state: LineState, due: Sequence[Claimed], *, for_s: float = CLAIM_S
@@ -124,6 +126,8 @@ class Claims:
                 raise LostClaim("a message is not waiting, or its owner opted out")
             events = [self._claim_event(item, state, now) for item in due]
             await insert(tx, EVENTS, EVENT_COLUMNS, events)
+        for item in due:
+            self._time(item, state, now)
         claimed = (replace(item, claimed_at=now, deadline=deadline) for item in due)
         return Claim(state.turn + 1, tally, tuple(claimed))
 
@@ -179,12 +183,7 @@ class Claims:
     def _claim_event(
         self, item: Claimed, state: LineState, now: datetime
     ) -> tuple[Any, ...]:
-        head = head_of(state)
-        if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
-            planned_at, pause_ms = state.next_at, state.pause_ms
-        else:
-            pause_ms = item.delay_ms
-            planned_at = head.delays_from + timedelta(milliseconds=pause_ms)
+        planned_at, pause_ms = _plan(item, state)
         detail = {
             "worker": self._worker,
             "planned_at": planned_at.isoformat(),
@@ -193,6 +192,25 @@ class Claims:
         return event_row(
             item.message_id, item.attempt, EventKind.CLAIMED, now, detail=detail
         )
+
+    def _time(self, item: Claimed, state: LineState, now: datetime) -> None:
+        head = head_of(state)
+        planned_at, pause_ms = _plan(item, state)
+        # What was started or resumed on an idle line was not late before that.
+        since = max(planned_at, head.woken_at or planned_at)
+        late_s = (now - since).total_seconds()
+        self._timings.add(Timed.LATENESS, head.pacing, late_s)
+        if pause_ms is not None:
+            self._timings.add(Timed.PAUSE, head.pacing, pause_ms / 1000)
+
+
+def _plan(item: Claimed, state: LineState) -> tuple[datetime, int | None]:
+    """When a message was to leave, and the pause that was drawn before it."""
+    head = head_of(state)
+    if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
+        return state.next_at, state.pause_ms
+    delay = timedelta(milliseconds=item.delay_ms)
+    return head.delays_from + delay, item.delay_ms
 
 
 def _are_allowed(state: LineState, due: Sequence[Claimed], now: datetime) -> bool:
