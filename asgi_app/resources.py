@@ -22,7 +22,7 @@ from campaigns.courier import Courier
 from campaigns.intake import Intake, counted
 from campaigns.jobs import Doorbell
 from campaigns.ledger import Ledger
-from campaigns.lifelines import Lifelines, name_of_worker
+from campaigns.lifelines import FOLDER, Lifelines, name_of_worker
 from campaigns.lookthrough import LookThrough
 from campaigns.pacing import Delays
 from campaigns.queue_report import QueueWatch
@@ -117,7 +117,7 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
         delays = Delays(settings.SEND_DELAY_MIN, settings.SEND_DELAY_MAX, source)
         worker_name = name_of_worker()
         ledger = Ledger(door, worker=worker_name, timings=timings)
-        lifelines = Lifelines(settings.VAR_DIR / "workers")
+        lifelines = Lifelines(settings.VAR_DIR / FOLDER)
         stack.callback(lifelines.close)
         refused = Spool(settings.SPOOL_DIR / "refused")
         intake = Intake(ledger, _open_spool(), refused=refused)

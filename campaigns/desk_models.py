@@ -64,6 +64,8 @@ class WorkerBeat(models.Model):
     name = models.CharField(max_length=64, unique=True)
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
+    # When a worker of its machine found that it had died.
+    died_at = models.DateTimeField(null=True)
     # By the name of the job: how many ended, how many of them with an error, and when
     # the last one did: {"sweep": {"ended": 12, "failed": 0, "last_at": "2026-…"}}.
     jobs = models.JSONField(default=dict)

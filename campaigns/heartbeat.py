@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
 
+from django.conf import settings
 from django.db import Error, transaction
+from django.db.models import QuerySet
 
 from asgi_app.database import in_orm, orm_now
+from campaigns.lifelines import FOLDER, Lifelines
 from campaigns.models import WorkerBeat
 from campaigns.timings import Counts, Timings, keep
 from chatapp.calls import boottime
@@ -22,6 +25,18 @@ BEAT_EVERY_S = 10.0
 # Three beats missed: a worker that was silent for so long counts as gone.
 ALIVE_FOR = timedelta(seconds=30)
 FORGOTTEN_AFTER = timedelta(days=1)
+
+
+def dead_here() -> list[str]:
+    """Workers of this machine that died and have not been succeeded yet."""
+    return Lifelines(settings.VAR_DIR / FOLDER).dead()
+
+
+def alive(now: datetime) -> QuerySet[WorkerBeat]:
+    """Workers that were seen lately, and are not known to have died since."""
+    # By the index worker_beat.
+    seen = WorkerBeat.objects.filter(beat_at__gt=now - ALIVE_FOR, died_at=None)
+    return seen.exclude(name__in=dead_here())
 
 
 class JobTally(TypedDict):
@@ -95,7 +110,7 @@ class Heartbeat:
             keep(taken)
             now = orm_now()
             tallies = {job: _tally(runs, at, now) for job, runs in self._runs.items()}
-            beat = {"beat_at": now, "jobs": tallies}
+            beat = {"beat_at": now, "died_at": None, "jobs": tallies}
             known = WorkerBeat.objects.filter(name=self.name)
             # A container that starts again has the name and the pid that it had.
             if not (self._is_known and known.update(**beat)):

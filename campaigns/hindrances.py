@@ -12,6 +12,7 @@ from django.db.models import Max
 from asgi_app.database import orm_now
 from campaigns.forecast import LineNow, Work, lay_out
 from campaigns.forecast_selectors import KnownLine, pace_now, to_send
+from campaigns.heartbeat import alive
 from campaigns.line_rules import rules_of_lines, tally_of, zones_waiting
 from campaigns.models import Action, Campaign, LineClock, WorkerBeat
 from campaigns.rules import HOUSE, Rules, Verdict, Why, may_send
@@ -19,8 +20,6 @@ from campaigns.states import CampaignStatus, Pacing
 from campaigns.turns import runnable, turn_of
 from chatapp.models import Account, Line, why_unusable
 
-# A worker is heard of every 10 s; three times in silence, and it is not there.
-SILENT = timedelta(seconds=30)
 # A line this late is not late by chance: the sweep rings it every few seconds.
 LATE = timedelta(seconds=20)
 
@@ -106,6 +105,7 @@ class Surroundings:
 
     now: datetime
     beat_at: datetime | None = None
+    is_worker_there: bool = False
     account: Account | None = None
     clocks: Mapping[int, LineClock] = field(default_factory=dict)
     queues: Mapping[int, Sequence[Campaign]] = field(default_factory=dict)
@@ -120,13 +120,9 @@ class Surroundings:
         queue = self.queues.get(line_id, ())
         return KnownLine(self.clocks.get(line_id), self.rules[line_id], queue)
 
-    @property
-    def is_worker_there(self) -> bool:
-        return self.beat_at is not None and self.now - self.beat_at <= SILENT
-
 
 def look_around(campaigns: Iterable[Campaign]) -> Surroundings:
-    """Reads, in seven short queries, what any number of campaigns stand in."""
+    """Reads, in eight short queries, what any number of campaigns stand in."""
     shown = list(campaigns)
     lines = {campaign.line_id for campaign in shown if _may_send(campaign)}
     stopped = [c.pk for c in shown if c.status in set(_STOPPING.values())]
@@ -152,9 +148,11 @@ def look_around_lines(lines: Iterable[int]) -> Surroundings:
         queues.setdefault(campaign.line_id, []).append(campaign)
     clocks = LineClock.objects.in_bulk(lines)
     rules = rules_of_lines(lines, clocks)
+    now = orm_now()
     return Surroundings(
-        now=orm_now(),
+        now=now,
         beat_at=WorkerBeat.objects.aggregate(last=Max("beat_at"))["last"],
+        is_worker_there=alive(now).exists(),
         account=Account.objects.filter(pk=1, refused_at__isnull=False).first(),
         clocks=clocks,
         queues=queues,

@@ -22,6 +22,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+# In VAR_DIR.
+FOLDER = "workers"
 SUFFIX = ".alive"
 # A worker sweeps every five seconds, unless Redis or the database is away.
 MOVES_WITHIN_S = 30.0

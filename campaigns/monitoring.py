@@ -111,7 +111,9 @@ def readiness(report: QueueReport, numbers: Numbers | None) -> Readiness:
     say("redis", "answers" if report.jobs else None, "does not answer")
     if facts is not None:
         alive = f"{facts.alive} alive" if facts.alive else None
-        say("worker", alive, "none was seen for 30 s")
+        seen = facts.last_seen
+        died = seen is not None and seen.has_died
+        say("worker", alive, "it died" if died else "none was seen for 30 s")
         late_s = round(report.late.total_seconds())
         on_time = report.late <= FAR_TOO_LATE
         say("clock", "on time" if on_time else None, f"{late_s} s late")
@@ -150,7 +152,10 @@ def _of_queue(report: QueueReport) -> Iterator[Metric]:
         }
         yield _gauge("queue_jobs", "arq's jobs", counts, "state")
     if facts := report.facts:
-        yield _gauge("workers_alive", "Workers seen within 30 s", facts.alive)
+        text = "Workers seen within 30 s, and not known to have died"
+        yield _gauge("workers_alive", text, facts.alive)
+        died = sum(worker.has_died for worker in facts.workers)
+        yield _gauge("workers_died", "Workers killed within 24 h", died)
         if seen := facts.last_seen:
             text = "Since a worker was seen last"
             yield _gauge("worker_beat_age_seconds", text, seen.silent_for)

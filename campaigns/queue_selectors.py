@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.dateparse import parse_datetime
 
 from asgi_app.database import orm_now
-from campaigns.heartbeat import ALIVE_FOR
+from campaigns.heartbeat import ALIVE_FOR, alive, dead_here
 from campaigns.models import (
     Campaign,
     FailedJob,
@@ -43,10 +43,11 @@ class WorkerRow:
     silent_for: timedelta
     ended: int
     failed: int
+    has_died: bool
 
     @property
     def is_alive(self) -> bool:
-        return self.silent_for < ALIVE_FOR
+        return self.silent_for < ALIVE_FOR and not self.has_died
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     """Reads all of it, with the lines of these ids; raises the ORM's Error."""
     now = orm_now()
     beats = list(WorkerBeat.objects.order_by("-beat_at")[:WORKERS_SHOWN])
-    # By the index worker_beat.
-    alive = WorkerBeat.objects.filter(beat_at__gt=now - ALIVE_FOR).count()
+    dead = frozenset(dead_here())
     waiting = _waiting_clocks(now)
     going = waiting.filter(stopped_at=None)
     clocks = list(going.order_by("next_at")[:LINES_SHOWN])
@@ -124,8 +124,8 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     return DatabaseFacts(
         now=now,
         silence=read_silence(now),
-        alive=alive,
-        workers=[_worker(beat, now) for beat in beats],
+        alive=alive(now).count(),
+        workers=[_worker(beat, now, dead) for beat in beats],
         waiting_lines=[
             WaitingLine(
                 line=clock.line,
@@ -195,7 +195,7 @@ def _shelf() -> BoundedCount:
     return BoundedCount(shelf[: COUNTED + 1].count(), oldest)
 
 
-def _worker(beat: WorkerBeat, now: datetime) -> WorkerRow:
+def _worker(beat: WorkerBeat, now: datetime, dead: Container[str]) -> WorkerRow:
     return WorkerRow(
         name=beat.name,
         started_at=beat.started_at,
@@ -203,6 +203,7 @@ def _worker(beat: WorkerBeat, now: datetime) -> WorkerRow:
         silent_for=max(now - beat.beat_at, timedelta()),
         ended=sum(tally["ended"] for tally in beat.jobs.values()),
         failed=sum(tally["failed"] for tally in beat.jobs.values()),
+        has_died=beat.died_at is not None or beat.name in dead,
     )
 
 

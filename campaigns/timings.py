@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
+from typing import NamedTuple
 
 from django.db.models import F
 
@@ -52,8 +53,7 @@ class _Sum:
     total_ms: int = 0
 
 
-@dataclass(frozen=True, order=True)
-class Bucket:
+class Bucket(NamedTuple):
     """How often something took longer than the bound below, up to this one."""
 
     kind: str
@@ -88,7 +88,9 @@ class Timings:
             self._put(bucket, its.count, its.total_ms)
 
     def _put(self, bucket: Bucket, count: int, total_ms: int) -> None:
-        its = self._new.setdefault(bucket, _Sum())
+        its = self._new.get(bucket)
+        if its is None:
+            its = self._new[bucket] = _Sum()
         its.count += count
         its.total_ms += total_ms
 

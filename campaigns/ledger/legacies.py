@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from asgi_app.database import Door
 from campaigns.ledger.entries import Due
 from campaigns.ledger.records import give_up
-from campaigns.ledger.statements import CAMPAIGNS, CLOCKS, marks
+from campaigns.ledger.statements import BEATS, CAMPAIGNS, CLOCKS, marks
 from campaigns.states import Pacing
 
 
@@ -22,6 +22,8 @@ class Legacies:
         self, dead: Sequence[str], pause: Callable[[], timedelta]
     ) -> tuple[int, list[Due]]:
         """Turns claims of dead workers into *unsure*, and lets their lines go on.
+
+        They count as workers no more.
 
         A line that sends one after another goes on after a pause: its last message may
         have left just now. Returns how many claims there were, and the lines.
@@ -38,6 +40,11 @@ class Legacies:
                 if pacing == Pacing.ONE_AFTER_ANOTHER:
                     paced.add(line_id)
         now = await self._door.now()
+        async with self._door.transaction() as tx:
+            await tx.execute(
+                f"UPDATE {BEATS} SET died_at = %s WHERE name IN ({marks(dead)})",
+                (now, *dead),
+            )
         held = await self._door.fetch(
             f"SELECT line_id, turn FROM {CLOCKS} WHERE held_by IN ({marks(dead)})",
             dead,

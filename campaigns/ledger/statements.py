@@ -22,6 +22,7 @@ from campaigns.models import (
     ShelvedStatus,
     SliceMember,
     StopEntry,
+    WorkerBeat,
     Writer,
 )
 from chatapp.models import Line
@@ -41,6 +42,7 @@ STOPS = StopEntry._meta.db_table
 RULES = LineRules._meta.db_table
 SLICES = SliceMember._meta.db_table
 WRITERS = Writer._meta.db_table
+BEATS = WorkerBeat._meta.db_table
 
 CHUNK = 200
 EVENT_COLUMNS = (

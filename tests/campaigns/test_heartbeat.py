@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from asgi_app.database import in_orm, orm_now
 from campaigns import heartbeat
 from campaigns.heartbeat import Heartbeat
+from campaigns.ledger import Ledger
+from campaigns.lifelines import FOLDER, Lifelines
 from campaigns.models import WorkerBeat
+from campaigns.pacing import Delays
+from campaigns.succession import succeed
+from tests.campaigns.browser import Site, words
+from tests.campaigns.test_lifelines import other
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -104,3 +113,39 @@ async def test_a_stop_in_order_takes_its_own_row_alone() -> None:
     await beat.beat()
     await beat.stop()
     assert await in_orm(lambda: WorkerBeat.objects.get().name) == "other:1"
+
+
+async def test_a_killed_worker_is_dead_at_once_and_stays_so_once_it_is_buried(
+    ledger: Ledger, delays: Delays, settings: Settings, tmp_path: Path, site: Site
+) -> None:
+    settings.VAR_DIR = tmp_path
+
+    async def alive() -> int:
+        now = await in_orm(orm_now)
+        return await in_orm(lambda: heartbeat.alive(now).count())
+
+    folder = tmp_path / FOLDER
+    with other(folder) as process:
+        await Heartbeat("other").beat()
+        await Heartbeat("host:1").beat()
+        assert await alive() == 2
+        process.send_signal(signal.SIGSTOP)
+        assert await alive() == 2, "who is only slow may still send"
+        process.kill()
+        process.wait()
+        assert await alive() == 1
+        page = await site.get("/queue/")
+        assert "1 worker alive" in words(page) and " died " in words(page)
+    await succeed(ledger, Lifelines(folder), delays)
+    assert list(folder.iterdir()) == []
+    assert await alive() == 1
+    assert (await row("other")).died_at is not None
+    assert " died " in words(await site.get("/queue/"))
+
+
+async def test_who_beats_again_has_not_died() -> None:
+    beat = Heartbeat("host:1")
+    await beat.beat()
+    await in_orm(lambda: WorkerBeat.objects.update(died_at=orm_now()))
+    await beat.beat()
+    assert (await row()).died_at is None

@@ -95,6 +95,8 @@ def test_a_silent_worker_is_named_with_its_silence(line: Line, now: datetime) ->
     assert said(campaign).startswith("No worker has been seen for 4")
     WorkerBeat.objects.create(name="w2", started_at=now, beat_at=now)
     assert why(campaign) is None
+    WorkerBeat.objects.update(died_at=now)
+    assert said(campaign).startswith("No worker has been seen for ")
 
 
 def test_a_refused_log_in_is_the_reason(line: Line, now: datetime) -> None:

@@ -10,14 +10,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from asgi_app.database import in_orm
+from asgi_app.database import Door, in_orm
 from asgi_app.valkey import PrivateValkey
 from campaigns import monitoring_views
 from campaigns.heartbeat import Heartbeat
 from campaigns.ledger import Ledger
+from campaigns.lifelines import FOLDER
+from campaigns.models import LineClock
+from campaigns.timings import Timed, Timings
 from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.browser import Site, open_site
+from tests.campaigns.test_lifelines import other
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "monitoring"
 
@@ -31,13 +35,28 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
+async def claim(ledger: Ledger, line: Line, count: int) -> None:
+    state = await ledger.look(line.pk)
+    assert state is not None
+    await ledger.claim(state, await ledger.find_due(state, count))
+
+
+async def timed(door: Door, line: Line) -> Timings:
+    """A worker that has sent something and told of it; returns its counts to come."""
+    await in_orm(lists.running, line, 2)
+    await in_orm(LineClock.objects.update, pause_ms=7_500)
+    timings = Timings()
+    await claim(Ledger(door, timings=timings), line, 1)
+    timings.add(Timed.ANSWER, "200", 0.07)
+    await Heartbeat("one", timings).beat()
+    return timings
+
+
 async def test_the_numbers_are_those_of_the_database_and_the_queue(
     site: Site, ledger: Ledger, line: Line
 ) -> None:
     await in_orm(lists.running, line, 5)
-    state = await ledger.look(line.pk)
-    assert state is not None
-    await ledger.claim(state, await ledger.find_due(state, 2))
+    await claim(ledger, line, 2)
     await Heartbeat("one").beat()
     answer = await site.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -53,11 +72,41 @@ async def test_the_numbers_are_those_of_the_database_and_the_queue(
     assert "7999" not in answer.text, "no phone is told"
 
 
-async def test_every_name_of_the_dashboard_and_the_alerts_is_told(
-    site: Site, line: Line
+async def test_times_are_told_as_histograms(site: Site, door: Door, line: Line) -> None:
+    timings = await timed(door, line)
+    timings.add(Timed.ANSWER, "429", 0.3)
+    await Heartbeat("two", timings).beat()
+    found = samples((await site.get("/metrics")).text)
+    pacing, name = "one_after_another", "campaigns_answer_seconds"
+    assert found[f"{name}_bucket", "200", "0.05"] == 0
+    assert found[f"{name}_bucket", "200", "0.1"] == 1
+    assert found[f"{name}_bucket", "200", "+Inf"] == found[f"{name}_count", "200"] == 1
+    assert found[f"{name}_sum", "200"] == 0.07
+    assert found[f"{name}_count", "429"] == 1
+    assert found["campaigns_pause_seconds_bucket", "10.0", pacing] == 1
+    assert found["campaigns_pause_seconds_sum", pacing] == 7.5
+    assert found["campaigns_message_lateness_seconds_count", pacing] == 1
+
+
+async def test_a_killed_worker_is_told_at_once(
+    site: Site, settings: Settings, tmp_path: Path
 ) -> None:
-    await in_orm(lists.running, line, 1)
-    await Heartbeat("one").beat()
+    settings.VAR_DIR = tmp_path
+    with other(tmp_path / FOLDER):
+        await Heartbeat("other").beat()
+        found = samples((await site.get("/metrics")).text)
+        assert found["campaigns_workers_alive",] == 1
+        assert found["campaigns_workers_died",] == 0
+    found = samples((await site.get("/metrics")).text)
+    assert found["campaigns_workers_alive",] == 0
+    assert found["campaigns_workers_died",] == 1
+    assert (await site.get("/readyz")).json()["worker"] == "it died"
+
+
+async def test_every_name_of_the_dashboard_and_the_alerts_is_told(
+    site: Site, door: Door, line: Line
+) -> None:
+    await timed(door, line)
     told = {name for name, *_ in samples((await site.get("/metrics")).text)}
     # Told only once there are tokens, and callbacks.
     told |= {"campaigns_token_left_seconds", "campaigns_callbacks_total"}

@@ -15,8 +15,7 @@ from asgi_app.database import orm_now
 from asgi_app.installation import Installation
 from asgi_app.preflight import FolderInUse, only_one
 from campaigns import moving
-from campaigns.heartbeat import ALIVE_FOR
-from campaigns.models import WorkerBeat
+from campaigns.heartbeat import alive
 
 
 class Command(BaseCommand):
@@ -52,8 +51,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _move(self, database: dict[str, object]) -> None:
-        alive = WorkerBeat.objects.filter(beat_at__gt=orm_now() - ALIVE_FOR)
-        if names := ", ".join(alive.values_list("name", flat=True)):
+        there = alive(orm_now())
+        if names := ", ".join(there.values_list("name", flat=True)):
             raise CommandError(
                 f"stop the program first: a worker was seen within the last 30 s"
                 f" ({names})"

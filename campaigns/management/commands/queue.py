@@ -107,6 +107,7 @@ def _facts(report: QueueReport) -> dict[str, Any]:
                 {
                     "name": worker.name,
                     "alive": worker.is_alive,
+                    "died": worker.has_died,
                     "started_at": _iso(worker.started_at),
                     "seen_at": _iso(worker.beat_at),
                     "ended": worker.ended,

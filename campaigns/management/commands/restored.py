@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from asgi_app.database import orm_now
-from campaigns.heartbeat import ALIVE_FOR
-from campaigns.models import WorkerBeat
+from campaigns.heartbeat import alive
 from campaigns.restoring import StoodStill, stand_still
 
 
@@ -28,9 +27,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        alive = WorkerBeat.objects.filter(beat_at__gt=orm_now() - ALIVE_FOR).exists()
+        is_there = alive(orm_now()).exists()
         done = stand_still(with_drafts=not options["skip_drafts"])
-        if alive:
+        if is_there:
             self.stderr.write(
                 "a worker was seen within the last 30 s: of the backup, or one that "
                 "runs and may have sent something again before this command"
