@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
+
+from asgi_app.values import is_public_host
 
 Apps = Sequence[AppConfig] | None
 AUTH = "asgi_app.middleware.basic_auth"
@@ -55,6 +58,22 @@ def door_is_closed(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.security)
+def public_url_is_protected(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Basic auth sends the password with every request, to be read on the way."""
+    address = urlsplit(settings.PUBLIC_URL)
+    if address.scheme != "http" or not is_public_host(address.hostname or ""):
+        return []
+    return [
+        Warning(
+            f"PUBLIC_URL: {settings.PUBLIC_URL} is plain http on the internet: "
+            "passwords and phones can be read on the way",
+            hint="Put a proxy with TLS in front, and begin it with https://.",
+            id="asgi_app.W002",
+        )
+    ]
 
 
 @register(Tags.async_support)

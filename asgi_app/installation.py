@@ -151,6 +151,9 @@ class Installation:
                 values[f"{prefix}_{key}"] = getattr(settings, f"CHATAPP_{key}")
             if not settings.PUBLIC_URL:  # where the sandbox sends its callbacks
                 values["PUBLIC_URL"] = f"http://127.0.0.1:{self.port}"
+                values["ALLOWED_HOSTS"] = ",".join(
+                    [*settings.ALLOWED_HOSTS, "127.0.0.1"]
+                )
         return values
 
 

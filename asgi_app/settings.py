@@ -21,14 +21,15 @@ SECRET_KEY = _read.parsed("SECRET_KEY", _values.secret_key, "") or _env.kept_sec
     _SECRETS, "SECRET_KEY", size=48
 )
 SECRET_KEY_FALLBACKS = _read.parsed_items("SECRET_KEY_FALLBACKS", _values.secret_key)
-PUBLIC_URL = _read.parsed("PUBLIC_URL", _values.web_url, "")
+PUBLIC_URL = _read.parsed("PUBLIC_URL", _values.public_url, "")
 _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = _read.items("ALLOWED_HOSTS") or [
     "localhost",
     "127.0.0.1",
     "[::1]",
-    *([_public.hostname] if _public.hostname else []),
+    *filter(None, [_values.host_of(PUBLIC_URL)]),
 ]
+_values.refuse_unknown_host("ALLOWED_HOSTS", _values.host_of(PUBLIC_URL), ALLOWED_HOSTS)
 TRUSTED_PROXIES = _read.parsed_items("TRUSTED_PROXIES", _values.network)
 
 # Basic auth: passwords by user. Without any, one is made and kept.

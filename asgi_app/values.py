@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import re
 import string
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
+
+from django.http.request import validate_host
 
 from asgi_app.env import Env, SettingError
 
 Network = IPv4Network | IPv6Network
 _URL_SAFE = frozenset(string.ascii_letters + string.digits + "-_")
+
+# Names that no public DNS has.
+LOCAL_ENDINGS = (
+    *(".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa"),
+    *(".test", ".example", ".invalid"),
+)
 
 SANDBOX_EMAIL = "operator@sandbox.invalid"
 SANDBOX_APP_ID = "app_sandbox_1"
@@ -100,6 +109,46 @@ def web_url(text: str) -> str:
     if any(char.isspace() for char in text):
         raise ValueError("must be an address without spaces")
     return text.rstrip("/")
+
+
+def public_url(text: str) -> str:
+    """The address of the site: scheme, host and port alone, in small letters."""
+    url = web_url(text).lower()
+    parts = _split(url)
+    if parts.path:
+        raise ValueError(
+            f"must be no more than {parts.scheme}://{parts.netloc}: the site stands at "
+            "the root of its host"
+        )
+    if not re.fullmatch(r"[a-z0-9.-]+|[0-9a-f:.]+", parts.hostname or ""):
+        raise ValueError(
+            "must name its host in the letters of host names, such as xn--… for "
+            "Cyrillic ones"
+        )
+    return url
+
+
+def host_of(url: str) -> str:
+    """The host of an address as browsers name it, an IPv6 address in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def refuse_unknown_host(name: str, host: str, allowed: Sequence[str]) -> None:
+    """Raises SettingError where pages under the public address would be refused."""
+    if host and not validate_host(host, allowed):
+        raise SettingError(
+            name,
+            f"lacks {host}, the host of PUBLIC_URL: pages would be answered 400 there",
+        )
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a host is one of the internet, not of this computer or a local net."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith(LOCAL_ENDINGS)
 
 
 def redis_url(text: str) -> str:

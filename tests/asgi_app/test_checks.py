@@ -71,6 +71,22 @@ def test_debugging_a_real_account_is_found(settings: Settings) -> None:
     assert "asgi_app.W001" in _found()
 
 
+@pytest.mark.parametrize(
+    ("url", "is_found"),
+    [
+        ("http://campaigns.shop.ru", True),
+        ("https://campaigns.shop.ru", False),
+        ("http://10.0.0.5:8000", False),
+        ("", False),
+    ],
+)
+def test_passwords_in_clear_on_the_internet_are_found(
+    settings: Settings, url: str, is_found: bool
+) -> None:
+    settings.PUBLIC_URL = url
+    assert ("asgi_app.W002" in _found()) is is_found
+
+
 def test_kept_connections_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(project.DATABASES["default"], "CONN_MAX_AGE", None)
     assert "asgi_app.E005" in _found()

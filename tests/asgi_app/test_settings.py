@@ -127,6 +127,14 @@ def test_with_every_secret_set_nothing_is_written(read: Read, tmp_path: Path) ->
         ("PHONE_REGION", "Russia"),
         ("PHONE_CHECK", "maybe"),
         ("PUBLIC_URL", "campaigns.shop.example"),
+        ("PUBLIC_URL", "ftp://campaigns.shop.example"),
+        ("PUBLIC_URL", "https://campaigns.shop.example/desk"),
+        ("PUBLIC_URL", "https://campaigns.shop.example?x=1"),
+        ("PUBLIC_URL", "https://campaigns.shop.example#x"),
+        ("PUBLIC_URL", "https://anna:secret@campaigns.shop.example"),
+        ("PUBLIC_URL", "https://campaigns.shop.example:99999"),
+        ("PUBLIC_URL", "https://рассылки.example"),
+        ("PUBLIC_URL", "https://a_b.example"),
         ("WEBHOOK_SECRET", "short"),
         ("WEBHOOK_SECRET", "has/a/slash/inside/it"),
         ("WEBHOOK_SECRET", "w" * 16 + ",short"),
@@ -248,6 +256,57 @@ def test_cookies_are_secure_behind_https(read: Read) -> None:
     assert settings["CSRF_TRUSTED_ORIGINS"] == origins
     assert "campaigns.shop.example" in settings["ALLOWED_HOSTS"]
     assert read(PUBLIC_URL="http://10.0.0.5")["CSRF_COOKIE_SECURE"] is False
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://campaigns.shop.example", "10.0.0.5,shop.example"),
+        ("http://10.0.0.6:8000", "10.0.0.5"),
+        ("https://[2001:db8::1]", "10.0.0.5"),
+    ],
+)
+def test_a_public_host_that_pages_would_refuse_is_named(
+    read: Read, url: str, allowed: str
+) -> None:
+    with pytest.raises(SettingError, match=r"^ALLOWED_HOSTS: lacks .*PUBLIC_URL: "):
+        read(PUBLIC_URL=url, ALLOWED_HOSTS=allowed)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://Campaigns.Shop.Example/", "10.0.0.5,campaigns.shop.example"),
+        ("https://campaigns.shop.example:8443", ".shop.example"),
+        ("https://campaigns.shop.example", "*"),
+        ("https://[2001:db8::1]:8443", "[2001:db8::1]"),
+        ("https://[2001:db8::1]", ""),
+        ("", "10.0.0.5"),
+    ],
+)
+def test_a_public_host_that_is_allowed_is_good(
+    read: Read, url: str, allowed: str
+) -> None:
+    settings = read(PUBLIC_URL=url, ALLOWED_HOSTS=allowed)
+    assert settings["PUBLIC_URL"] == url.lower().rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_public"),
+    [
+        ("campaigns.shop.ru", True),
+        ("8.8.8.8", True),
+        ("10.0.0.5", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("localhost", False),
+        ("web", False),
+        ("desk.local", False),
+        ("campaigns.company.example", False),
+    ],
+)
+def test_the_internet_is_told_from_a_local_net(host: str, is_public: bool) -> None:
+    assert values.is_public_host(host) is is_public
 
 
 def test_reading_settings_imports_nothing_heavy(tmp_path: Path) -> None:
