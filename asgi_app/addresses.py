@@ -1,4 +1,4 @@
-"""Where a request comes from, when proxies may stand between."""
+"""Where a request comes from and by what scheme, when proxies may stand between."""
 
 from __future__ import annotations
 
@@ -30,6 +30,20 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address), 64), strict=False))
     return str(address)
+
+
+def client_scheme(
+    peer: str, scheme: str, forwarded_proto: str, trusted: Sequence[Network]
+) -> str:
+    """Whether it came by http or https; `X-Forwarded-Proto` counts from a proxy alone.
+
+    Of several values the last one is what the proxy before us has written.
+    """
+    address = _parsed(peer)
+    told = forwarded_proto.rpartition(",")[2].strip().lower()
+    if address is None or told not in {"http", "https"}:
+        return scheme
+    return told if any(address in network for network in trusted) else scheme
 
 
 def _parsed(text: str) -> Address | None:

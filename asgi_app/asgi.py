@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import AsyncExitStack
 
@@ -13,10 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django_application = get_asgi_application()
 
 # After Django has loaded its apps, because they import models.
+from asgi_app.addresses import client_scheme  # noqa: E402
+from asgi_app.checks import public_url_is_protected  # noqa: E402
 from asgi_app.error_reports import report_errors  # noqa: E402
 from asgi_app.gate import Gate, Receive, Scope, Send  # noqa: E402
 from asgi_app.resources import Resources, open_resources  # noqa: E402
 from campaigns.webhooks import is_callback, receive_callback  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 
 async def site(scope: Scope, receive: Receive, send: Send) -> None:
@@ -25,6 +30,21 @@ async def site(scope: Scope, receive: Receive, send: Send) -> None:
         await receive_callback(scope, receive, send)
     else:
         await django_application(scope, receive, send)
+
+
+def as_sent(scope: Scope) -> Scope:
+    """The request with the scheme by which the browser has sent it.
+
+    Django's SECURE_PROXY_SSL_HEADER would believe anybody.
+    """
+    if not settings.TRUSTED_PROXIES:
+        return scope
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    peer, _port = scope.get("client") or ("", 0)
+    told = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
+    return scope | {
+        "scheme": client_scheme(peer, scope["scheme"], told, settings.TRUSTED_PROXIES)
+    }
 
 
 class Application:
@@ -39,12 +59,14 @@ class Application:
             await self._live(receive, send)
             return
         request = {**scope, "state": {"resources": self._resources}}
-        await self._gate(request, receive, send)
+        await self._gate(as_sent(request), receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
             await receive()
             try:
+                for warning in public_url_is_protected(None):
+                    logger.warning("%s", warning.msg)
                 self._resources = await stack.enter_async_context(open_resources())
             except ImproperlyConfigured as error:
                 # uvicorn prints the message and stops.

@@ -106,7 +106,7 @@ def basic_auth(get_response: GetResponse) -> GetResponse:
 
 @async_only_middleware
 def content_security_policy(get_response: GetResponse) -> GetResponse:
-    """Forbids scripts and framing, and keeps pages out of caches."""
+    """Forbids scripts and framing, keeps pages out of caches, cookies out of http."""
 
     async def middleware(request: HttpRequest) -> HttpResponse:
         response = await get_response(request)
@@ -116,6 +116,9 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
             # Over plain HTTP browsers pass it over: nothing need be known of a proxy.
             lasting = f"max-age={settings.HSTS_S}"
             response.headers.setdefault("Strict-Transport-Security", lasting)
+        if request.is_secure():
+            for cookie in response.cookies.values():
+                cookie["secure"] = True
         # Assets come with a header of their own.
         response.headers.setdefault("Cache-Control", "no-store")
         return response

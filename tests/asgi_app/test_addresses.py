@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from asgi_app.addresses import client_address
+from asgi_app.addresses import client_address, client_scheme
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -42,3 +42,26 @@ def test_only_trusted_proxies_are_believed(
 
 def test_without_trusted_proxies_the_header_is_nothing() -> None:
     assert client_address("10.0.0.2", "198.51.100.1", []) == "10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_proto", "scheme"),
+    [
+        ("10.0.0.2", "https", "https"),
+        ("10.0.0.2", "HTTPS ", "https"),
+        ("10.0.0.2", "http", "http"),
+        ("10.0.0.2", "", "http"),
+        ("10.0.0.2", "wss", "http"),
+        # What the client wrote stands to the left of what the proxy saw.
+        ("10.0.0.2", "https, http", "http"),
+        ("10.0.0.2", "http,https", "https"),
+        # Somebody who is no proxy says what he likes.
+        ("203.0.113.5", "https", "http"),
+        ("", "https", "http"),
+    ],
+)
+def test_only_trusted_proxies_say_by_what_scheme_it_came(
+    peer: str, forwarded_proto: str, scheme: str
+) -> None:
+    assert client_scheme(peer, "http", forwarded_proto, TRUSTED) == scheme
+    assert client_scheme(peer, "http", forwarded_proto, []) == "http"
