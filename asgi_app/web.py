@@ -46,7 +46,8 @@ def main() -> None:
         http="httptools",
         ws="none",
         lifespan="on",
-        log_level="warning",
+        # Its own would write past LOG_FORMAT, and without masks.
+        log_config=None,
         access_log=False,
         # TRUSTED_PROXIES decides about such headers.
         proxy_headers=False,
