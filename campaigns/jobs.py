@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, Protocol, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from arq.connections import ArqRedis
@@ -41,6 +41,8 @@ from chatapp.errors import ChatAppError
 logger = logging.getLogger(__name__)
 
 Ctx = dict[Any, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 OVERDUE_S = 2.0
 REMOVE_S = 8.0
@@ -172,6 +174,14 @@ async def _told(job: Callable[..., Awaitable[None]], ctx: Ctx, *args: Any) -> No
         heartbeat.ended(job.__name__, failed=False)
 
 
+async def _in_orm(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Raises DatabaseAway, as the ledger does, where the ORM has its own error."""
+    try:
+        return await in_orm(function, *args, **kwargs)
+    except OperationalError as error:
+        raise DatabaseAway(str(error)) from error
+
+
 @_waits_for_the_database
 async def deliver(ctx: Ctx, line_id: int) -> None:
     """Looks at a line, does what it has to do now, and rings for what comes next."""
@@ -240,19 +250,13 @@ async def look_through(ctx: Ctx) -> None:
 @_waits_for_the_database
 async def count_books(ctx: Ctx) -> None:
     """Counts the books of campaigns that may have changed."""
-    try:
-        await in_orm(keep_books)
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
+    await _in_orm(keep_books)
 
 
 @_waits_for_the_database
 async def keep_diary(ctx: Ctx) -> None:
     """Writes down what every line does, or why it sends nothing."""
-    try:
-        await in_orm(note_spells)
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
+    await _in_orm(note_spells)
 
 
 @_waits_for_the_database
@@ -262,14 +266,11 @@ async def remove_deleted(ctx: Ctx) -> None:
     And what was kept of the answers to programs for long enough.
     """
     ends_at = time.monotonic() + REMOVE_S
-    try:
-        await in_orm(forget_old)
-        while await in_orm(remove_some):
-            if time.monotonic() > ends_at:
-                break
-            await asyncio.sleep(BREATH_S)
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
+    await _in_orm(forget_old)
+    while await _in_orm(remove_some):
+        if time.monotonic() > ends_at:
+            break
+        await asyncio.sleep(BREATH_S)
 
 
 @_waits_for_the_database
@@ -281,16 +282,13 @@ async def import_list(ctx: Ctx, upload_id: int) -> None:
     def is_to_stop() -> bool:
         return resources.stopping.is_set() or time.monotonic() > until
 
-    try:
-        has_ended = await in_orm(
-            imports.go_on,
-            upload_id=upload_id,
-            delays=resources.delays,
-            region=settings.PHONE_REGION,
-            is_to_stop=is_to_stop,
-        )
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
+    has_ended = await _in_orm(
+        imports.go_on,
+        upload_id=upload_id,
+        delays=resources.delays,
+        region=settings.PHONE_REGION,
+        is_to_stop=is_to_stop,
+    )
     if not has_ended:
         await resources.doorbell.ring_import(upload_id, name=uuid4().hex)
 
@@ -300,12 +298,9 @@ async def look_after_imports(ctx: Ctx) -> None:
     """Rings imports that stand still, and forgets what was never saved."""
     resources: WorkerResources = ctx["resources"]
     now = await resources.ledger.now()
-    try:
-        since = now - timedelta(seconds=STANDS_STILL_S)
-        standing = await in_orm(uploads.standing_still, since=since)
-        await in_orm(uploads.forget_unsaved, now=now)
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
+    since = now - timedelta(seconds=STANDS_STILL_S)
+    standing = await _in_orm(uploads.standing_still, since=since)
+    await _in_orm(uploads.forget_unsaved, now=now)
     for upload_id in standing:
         name = f"sweep:{now.timestamp() * 1000:.0f}"
         await resources.doorbell.ring_import(upload_id, name=name)
