@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -32,11 +33,14 @@ def dead_here() -> list[str]:
     return Lifelines(settings.VAR_DIR / FOLDER).dead()
 
 
-def alive(now: datetime) -> QuerySet[WorkerBeat]:
-    """Workers that were seen lately, and are not known to have died since."""
+def alive(now: datetime, dead: Iterable[str] | None = None) -> QuerySet[WorkerBeat]:
+    """Workers that were seen lately, and are not known to have died since.
+
+    `dead` are those of `dead_here`, where they have been asked for already.
+    """
     # By the index worker_beat.
     seen = WorkerBeat.objects.filter(beat_at__gt=now - ALIVE_FOR, died_at=None)
-    return seen.exclude(name__in=dead_here())
+    return seen.exclude(name__in=dead_here() if dead is None else dead)
 
 
 class JobTally(TypedDict):

@@ -124,7 +124,7 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     return DatabaseFacts(
         now=now,
         silence=read_silence(now),
-        alive=alive(now).count(),
+        alive=alive(now, dead).count(),
         workers=[_worker(beat, now, dead) for beat in beats],
         waiting_lines=[
             WaitingLine(
