@@ -53,8 +53,11 @@ class Reading(NamedTuple):
         return self.phone is not None and (self.reason is None or self.reason in KEPT)
 
 
+LONGEST_PHONE = 16
+"""E.164 has 15 digits at most, behind a plus."""
+
 MAX_DIGITS = 18
-"""E.164 has 15 digits at most; an international prefix such as 810 adds three."""
+"""An international prefix such as 810 adds three."""
 
 # Wherever a voice call arrives WhatsApp Business can be registered, so office
 # numbers (UAN) and internet telephony count as landlines. A personal number
@@ -199,7 +202,8 @@ def _classify(number: phonenumbers.PhoneNumber) -> Reading | None:
     if kind not in _REASONS:
         return None
     phone = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return Reading(phone, _REASONS[kind])
+    # Germany's plan lets two more digits stand behind the code than E.164 has.
+    return Reading(phone, _REASONS[kind]) if len(phone) <= LONGEST_PHONE else None
 
 
 def _leads(prefix: str, digits: str) -> bool:

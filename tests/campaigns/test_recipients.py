@@ -133,6 +133,13 @@ def test_a_second_source_names_what_stands_in_the_first() -> None:
     assert result.lines == 8
 
 
+def test_a_number_longer_than_e164_is_none() -> None:
+    """Germany's plan has them, no column holds them."""
+    result = read_text("+4923459000801008\n+492345900080100", region="DE")
+    assert [r.phone for r in result.recipients] == ["+492345900080100"]
+    assert result.remarks[0] == Remark(1, "+4923459000801008", Reason.TOO_LONG)
+
+
 def sendable(phone: str) -> bool:
     number = phonenumbers.parse(phone, None)
     shown = phonenumbers.format_number(number, PhoneNumberFormat.E164)
