@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos bench messages screenshots python
+.PHONY: help run test check chaos bench fuzz messages screenshots python
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -31,6 +31,10 @@ bench: python ## measure what the program promises, beside references; QUICK=1
 	@$(PYTHON) -I tests/prepare.py
 	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
 	@$(PY) -m benchmarks $(ARGS)
+
+fuzz: python ## feed the readers of foreign input; SECONDS=60 for each, TARGET=phones
+	@$(PYTHON) -I asgi_app/install.py dev fuzz 'mysql?'
+	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
 screenshots: python ## take the pictures under docs/ anew, with Chromium
 	@$(PYTHON) -I tests/prepare.py
