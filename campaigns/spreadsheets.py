@@ -6,19 +6,10 @@ be, from pieces, each time the same way.
 
 from __future__ import annotations
 
-import datetime
-import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
-
-from python_calamine import (
-    CalamineError,
-    CalamineSheet,
-    CalamineWorkbook,
-    PasswordError,
-    SheetVisibleEnum,
-)
 
 from campaigns.encodings import (
     count_lines,
@@ -35,6 +26,8 @@ from campaigns.layouts import (
     source_of,
 )
 from campaigns.recipients import Entry, PhoneList, judge, read_lines
+from campaigns.sheets import read_rows as read_sheet
+from campaigns.sheets import read_sheets
 from campaigns.tables import (
     Columns,
     Row,
@@ -108,7 +101,7 @@ def read_entries(
     second for some 30,000 rows. Raises UnreadableFile where a workbook is damaged.
     """
     if layout.kind == Kind.WORKBOOK:
-        rows: Iterator[Row] = _sheet_rows(b"".join(pieces), layout.sheet)
+        rows: Iterator[Row] = read_sheet(b"".join(pieces), layout.sheet)
     else:
         lines = read_text_lines(pieces, layout.encoding)
         if layout.kind == Kind.LIST:
@@ -219,59 +212,18 @@ def _look_at_workbook(data: bytes, region: str, column: int | None) -> Layout:
     Without any it is the first with something in it.
     """
     unclear: Layout | None = None
-    try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
-            hidden = [
-                sheet.visible is not SheetVisibleEnum.Visible
-                for sheet in book.sheets_metadata
-            ]
-            for index in sorted(range(len(hidden)), key=hidden.__getitem__):
-                sheet = book.get_sheet_by_index(index)
-                rows = list(islice(_rows_of(sheet), _HEAD_ROWS))
-                if not any(map(any, rows)):
-                    continue
-                layout = _with_columns(
-                    Layout(
-                        Kind.WORKBOOK, rows=(sheet.end or (0, 0))[0] + 1, sheet=index
-                    ),
-                    find_columns(rows, region=region, chosen=column),
-                    rows,
-                )
-                if layout.phones:
-                    return layout
-                unclear = unclear or layout
-    except PasswordError as error:
-        raise UnreadableFile(Unreadable.PASSWORD_PROTECTED) from error
-    except CalamineError as error:
-        raise UnreadableFile(Unreadable.BROKEN) from error
+    with closing(read_sheets(data)) as sheets:
+        for sheet in sheets:
+            if not any(map(any, sheet.head)):
+                continue
+            layout = _with_columns(
+                Layout(Kind.WORKBOOK, rows=sheet.rows, sheet=sheet.number),
+                find_columns(sheet.head, region=region, chosen=column),
+                sheet.head,
+            )
+            if layout.phones:
+                return layout
+            unclear = unclear or layout
     if unclear is None:
         raise UnreadableFile(Unreadable.EMPTY)
     return unclear
-
-
-def _sheet_rows(data: bytes, index: int) -> Iterator[Row]:
-    try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
-            yield from _rows_of(book.get_sheet_by_index(index))
-    except CalamineError as error:
-        raise UnreadableFile(Unreadable.BROKEN) from error
-
-
-def _rows_of(sheet: CalamineSheet) -> Iterator[list[str]]:
-    # iter_rows begins at row 1; to_python would skip empty ones above.
-    return ([_text(cell) for cell in row] for row in sheet.iter_rows())
-
-
-def _text(
-    cell: str
-    | float
-    | bool
-    | datetime.time
-    | datetime.date
-    | datetime.datetime
-    | datetime.timedelta,
-) -> str:
-    """Writes a cell so that a phone stored as a number keeps all its digits."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell)

@@ -94,7 +94,8 @@ class _Grid:
 def _unpack(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """Inflates an entry to its real end, whatever size it claims."""
     start = entry.header_offset
-    if start + _LOCAL_HEADER.size > len(data):
+    # The directory may lie about where it begins itself: below zero.
+    if not 0 <= start <= len(data) - _LOCAL_HEADER.size:
         raise UnsafeZip("broken")
     header = _LOCAL_HEADER.unpack_from(data, start)
     start += _LOCAL_HEADER.size + header[-2] + header[-1]

@@ -232,6 +232,14 @@ def test_a_zip_bomb_that_lies_about_its_size_is_refused() -> None:
     )
 
 
+def test_a_zip_whose_directory_lies_about_its_place_is_broken() -> None:
+    """Its entries begin before the file does, or behind its end."""
+    for begins in (0, 1 << 20, (1 << 32) - 2):
+        book = bytearray(workbook(sheet_of({"A1": "+79990000101"})))
+        struct.pack_into("<L", book, len(book) - 6, begins)
+        assert refusal("a.xlsx", bytes(book)) is Unreadable.BROKEN
+
+
 @pytest.mark.parametrize("at", ["XFD1048576", "xfd1048576", "A99999999999", "ZZZZZZ1"])
 def test_one_far_cell_does_not_ask_for_a_grid_of_gigabytes(at: str) -> None:
     far = sheet_of({"A1": "Телефон"}, {"A2": 79990000101.0}, {at: 1})
@@ -269,7 +277,8 @@ def test_no_bytes_raise_anything_but_unreadable(data: bytes, name: str) -> None:
         assert error.code in Unreadable
 
 
-@settings(max_examples=300, deadline=None)
+# Each takes a process.
+@settings(max_examples=60, deadline=None)
 @given(st.integers(4, 10_000), st.binary(min_size=1, max_size=20))
 def test_a_damaged_workbook_never_breaks_the_reader(at: int, junk: bytes) -> None:
     data = bytearray((SAMPLES / "clients.xlsx").read_bytes())
