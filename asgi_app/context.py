@@ -25,7 +25,7 @@ def house(request: HttpRequest) -> dict[str, object]:
         "redis_words": (
             _("embedded Valkey") if settings.REDIS_IS_EMBEDDED else "Redis"
         ),
-        "version": _version(),
+        "version": program_version(),
         "languages": settings.LANGUAGES,
         "troubles": _troubles(request),
     }
@@ -38,7 +38,7 @@ def _troubles(request: HttpRequest) -> Sequence[object]:
 
 
 @cache
-def _version() -> str:
+def program_version() -> str:
     try:
         return version("whatsapp-campaign-sender")
     except PackageNotFoundError:  # run from a folder that was never installed

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
@@ -19,6 +18,7 @@ from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from pydantic_core import from_json, to_json
 
+from asgi_app.context import program_version
 from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
 from campaigns.api.guard import BasicAuth
 from campaigns.api.once import HEADER, LONGEST_KEY
@@ -94,7 +94,7 @@ class _Api(NinjaAPI):
 
 api = _Api(
     title="WhatsApp campaigns",
-    version=version("whatsapp-campaign-sender"),
+    version=program_version(),
     description=_ABOUT,
     # Its pages with scripts would need a policy of their own.
     docs_url=None,
