@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from asgi_app.addresses import client_address
 from asgi_app.attempts import Attempts
-from asgi_app.subjects import begin_anew
+from asgi_app.subjects import begin_anew, subjects
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -132,12 +133,19 @@ class RequestSubjects:
     async_capable = True
     sync_capable = False
 
-    def __init__(self, get_response: GetResponse) -> None:
+    def __init__(
+        self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+    ) -> None:
         self._get_response = get_response
         markcoroutinefunction(self)
 
-    async def __call__(self, request: HttpRequest) -> HttpResponse:
-        return await self._get_response(request)
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        before = subjects()
+        response = await self._get_response(request)
+        # An answer that is streamed is made after this has ended.
+        if not response.streaming:
+            begin_anew(**before)
+        return response
 
     async def process_view(
         self,
@@ -146,7 +154,6 @@ class RequestSubjects:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
     ) -> None:
-        # Not taken back: an answer that is streamed is made after the view has ended.
         named = {SUBJECTS[key]: it for key, it in kwargs.items() if key in SUBJECTS}
         if operator := operator_of(request):
             named["operator"] = operator
