@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import string
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -40,6 +42,10 @@ class Gate:
         if _announced(scope) > body.limit:
             await _refuse(send)
             return
+        if not scope["query_string"].isascii():
+            # Django would answer before anybody has asked for a password.
+            query = quote_from_bytes(scope["query_string"], safe=string.printable)
+            scope = {**scope, "query_string": query.encode()}
         answer = _Answer(send)
         if is_callback or path in OPEN_PATHS:
             await self._app(scope, body.receive, answer.send)
@@ -89,6 +95,8 @@ async def _refuse(send: Send) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 
 from asgi_app.addresses import client_address
 from asgi_app.attempts import Attempts
+from asgi_app.health import healthz
 from asgi_app.subjects import begin_anew, subjects
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
-OPEN_PATHS = ("/healthz",)
-# The callback; its path holds a secret. Nothing for people may be put below it.
-OPEN_PREFIX = "/webhooks/"
+# Answered at the door: what comes behind it shows pages, to refuse a host or a form.
+OPEN = {"/healthz": healthz}
+# The callback is taken before Django, and nothing for people is below it. What comes
+# this far has no password to show, and must learn nothing of the site's pages.
+CALLBACKS = "/webhooks/"
 CHALLENGE = 'Basic realm="WhatsApp campaigns", charset="UTF-8"'
 WRONG_PASSWORD_WAIT_S = 0.7
 MOST_WAITING = 100
@@ -70,8 +73,10 @@ def basic_auth(get_response: GetResponse) -> GetResponse:
     async def middleware(request: HttpRequest) -> HttpResponse:
         nonlocal waiting
         path = request.path_info
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIX):
-            return await get_response(request)
+        if path in OPEN:
+            return await OPEN[path](request)
+        if path.startswith(CALLBACKS):
+            return _unknown()
         credentials = _Credentials.read(request.headers.get("Authorization", ""))
         if credentials is None:
             return _who_are_you()
@@ -218,6 +223,12 @@ def _spellings(text: str) -> set[bytes]:
 def _redis(request: HttpRequest) -> Redis | None:
     state = getattr(request, "scope", {}).get("state", {})
     return getattr(state.get("resources"), "redis", None)
+
+
+def _unknown() -> HttpResponse:
+    return HttpResponse(
+        "unknown address", status=404, content_type="text/plain; charset=utf-8"
+    )
 
 
 def _who_are_you() -> HttpResponse:

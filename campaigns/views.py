@@ -130,6 +130,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "400.html", ctx, status=413 if too_big else 400)
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The handler of 404."""
+    return render(request, "404.html", status=404)
+
+
 async def act(
     request: HttpRequest, campaign_id: int, service: Callable[..., int | None]
 ) -> HttpResponse:

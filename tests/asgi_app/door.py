@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from asgi_app.health import healthz
 from asgi_app.middleware import operator_of
 
 Browser = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -30,17 +29,12 @@ async def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError
 
 
-async def callback(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(f"<{operator_of(request)}>")
-
-
 urlpatterns = [
     path("", whoami),
     path("asset.css", asset),
     path("broken", broken),
-    path("healthz", healthz),
     path("healthz/more", whoami),
-    path("webhooks/x", callback),
+    path("webhooks/x", whoami),
     path("webhooks", whoami),
 ]
 

@@ -32,11 +32,19 @@ async def test_nobody_comes_in_without_a_password(browser: Browser) -> None:
             assert len(response.text) < 100
 
 
-async def test_probe_and_callback_are_open(browser: Browser) -> None:
+async def test_the_probe_is_open(browser: Browser) -> None:
     async with browser() as client:
         assert (await client.get("/healthz")).text == "ok"
-        assert (await client.get("/webhooks/x", headers=RIGHT)).text == "<>"
-        assert (await client.get("/webhooks/x", headers=WRONG)).text == "<>"
+
+
+@pytest.mark.parametrize("headers", [{}, RIGHT, WRONG], ids=["none", "right", "wrong"])
+async def test_below_the_callbacks_there_is_no_page_for_anybody(
+    browser: Browser, headers: dict[str, str]
+) -> None:
+    async with browser() as client:
+        for path in ("/webhooks/", "/webhooks/x", "/webhooks/chatapp/x/more/"):
+            answer = await client.post(path, headers=headers)
+            assert (answer.status_code, answer.text) == (404, "unknown address")
 
 
 @pytest.mark.parametrize(

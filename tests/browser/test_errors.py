@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from asgi_app.middleware import OPEN_PATHS
+from asgi_app.middleware import OPEN
 from campaigns import list_words, wording
 from campaigns.layouts import Unreadable
 from campaigns.recipients import Reason
@@ -36,7 +36,7 @@ async def test_a_wrong_password_shows_nothing_of_the_site(
             await expect(operator.page.locator("body")).to_have_text(
                 words("Please sign in with your user name and password.")
             )
-        for path in OPEN_PATHS:
+        for path in OPEN:
             assert (await operator.open(path)).status == 200
 
 
