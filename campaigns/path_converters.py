@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.urls.converters import IntConverter
+
 
 class Digits:
     """The digits of a phone in E.164, without its plus."""
@@ -13,3 +15,9 @@ class Digits:
 
     def to_url(self, value: str) -> str:
         return value.lstrip("+")
+
+
+class Id(IntConverter):
+    """A row's number; more digits fit no column, and a database refuses to compare."""
+
+    regex = "[0-9]{1,18}"

@@ -70,6 +70,13 @@ HEADERS = st.sampled_from(
 )
 
 
+ANNA = (
+    (b"host", b"localhost"),
+    (b"authorization", basic("anna", "correct horse")["Authorization"].encode()),
+    (b"cookie", f"csrftoken={CSRF}".encode()),
+)
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request as an ASGI server would pass it on."""
@@ -151,11 +158,7 @@ def requests(draw: st.DrawFn, address: st.SearchStrategy[str]) -> Asked:
     pairs = st.lists(st.tuples(names, VALUES), max_size=8)
     method = draw(METHODS)
     query = draw(st.one_of(pairs.map(_encoded), st.binary(max_size=30)))
-    sent: dict[bytes, bytes] = {
-        b"host": b"localhost",
-        b"authorization": basic("anna", "correct horse")["Authorization"].encode(),
-        b"cookie": f"csrftoken={CSRF}".encode(),
-    }
+    sent = dict(ANNA)
     body = b""
     if method in {"POST", "PUT", "DELETE", "X"}:
         kind, body = draw(st.one_of(_form(pairs), _multipart(pairs), _junk()))
