@@ -19,6 +19,9 @@ CALLBACKS = "/webhooks/"
 CALLBACK_LIMIT = MIB
 # More than any form takes: its own answer, with what was typed, is the better one.
 BODY_LIMIT = 64 * MIB
+# A body comes within this and a second for each so many bytes.
+PATIENCE_S = 30
+LEAST_BYTES_A_S = 4096
 # A page holds a database connection, and MySQL has 151 of them by default. A callback
 # waits for the ledger's own connections and must never be turned away.
 PAGES_AT_ONCE = 100
@@ -28,7 +31,8 @@ OPEN_PATHS = frozenset({"/healthz"})
 class Gate:
     """Refuses a body that is too big before it is stored, and lets pages wait in line.
 
-    Django would put the whole body on disk before anything looks at it.
+    Django would put the whole body on disk before anything looks at it. A page takes
+    its place when its body is there: who sends slowly keeps nobody waiting.
     """
 
     def __init__(self, app: App, *, pages_at_once: int = PAGES_AT_ONCE) -> None:
@@ -38,40 +42,64 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         is_callback = path.startswith(CALLBACKS)
-        body = _Body(receive, CALLBACK_LIMIT if is_callback else BODY_LIMIT)
-        if _announced(scope) > body.limit:
-            await _refuse(send)
+        limit = CALLBACK_LIMIT if is_callback else BODY_LIMIT
+        if _announced(scope) > limit:
+            await _refuse(send, 413)
             return
         if not scope["query_string"].isascii():
             # Django would answer before anybody has asked for a password.
             query = quote_from_bytes(scope["query_string"], safe=string.printable)
             scope = {**scope, "query_string": query.encode()}
+        is_free = is_callback or path in OPEN_PATHS
+        body = _Body(receive, limit, None if is_free else self._places)
         answer = _Answer(send)
-        if is_callback or path in OPEN_PATHS:
+        try:
             await self._app(scope, body.receive, answer.send)
-        else:
-            async with self._places:
-                await self._app(scope, body.receive, answer.send)
-        if body.is_over and not answer.has_begun:
-            await _refuse(send)
+        finally:
+            body.leave()
+        if body.refused_with and not answer.has_begun:
+            await _refuse(send, body.refused_with)
 
 
 class _Body:
-    """Counts what comes in; past the limit it looks as if the client had hung up."""
+    """Measures what comes in; too much or too slow, it looks as if the client had
+    hung up. With its last piece it waits for a place."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self.limit = limit
+    def __init__(
+        self, receive: Receive, limit: int, places: asyncio.Semaphore | None
+    ) -> None:
+        self.refused_with = 0
         self._receive = receive
+        self._limit = limit
+        self._places = places
+        self._has_place = False
+        self._is_whole = False
         self._size = 0
-
-    @property
-    def is_over(self) -> bool:
-        return self._size > self.limit
+        self._began = asyncio.get_running_loop().time()
 
     async def receive(self) -> dict[str, Any]:
-        message = await self._receive()
+        if self._is_whole:
+            return await self._receive()
+        due = self._began + PATIENCE_S + self._size / LEAST_BYTES_A_S
+        try:
+            async with asyncio.timeout_at(due):
+                message = await self._receive()
+        except TimeoutError:
+            self.refused_with = 408
+            return {"type": "http.disconnect"}
         self._size += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if self.is_over else message
+        if self._size > self._limit:
+            self.refused_with = 413
+            return {"type": "http.disconnect"}
+        self._is_whole = not message.get("more_body")
+        if self._is_whole and self._places and message["type"] == "http.request":
+            await self._places.acquire()
+            self._has_place = True
+        return message
+
+    def leave(self) -> None:
+        if self._places and self._has_place:
+            self._places.release()
 
 
 class _Answer:
@@ -90,13 +118,15 @@ def _announced(scope: Scope) -> int:
     return int(told) if told.isdigit() and len(told) < 20 else 0
 
 
-async def _refuse(send: Send) -> None:
-    text = b"too big"
+async def _refuse(send: Send, status: int) -> None:
+    text = {408: b"too slow", 413: b"too big"}[status]
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        # What still comes of the body would be read for nothing.
+        (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

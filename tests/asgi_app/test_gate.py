@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from asgi_app.gate import BODY_LIMIT, CALLBACK_LIMIT, Gate, Receive, Scope, Send
+from asgi_app import gate
+from asgi_app.gate import BODY_LIMIT, CALLBACK_LIMIT, MIB, Gate, Receive, Scope, Send
 from tests.eventually import eventually
 
 
@@ -82,3 +83,60 @@ async def test_pages_wait_in_line_and_callbacks_do_not() -> None:
         pages.may_answer.set()
         answers = await asyncio.gather(*waiting, callback, alive)
     assert [answer.status_code for answer in answers] == [200] * 7
+
+
+async def unending(told: asyncio.Event) -> AsyncIterator[bytes]:
+    """A body that begins and does not go on."""
+    yield b"x"
+    told.set()
+    await asyncio.Event().wait()
+
+
+async def test_who_sends_slowly_keeps_no_page_waiting() -> None:
+    pages = Pages()
+    async with client(Gate(pages, pages_at_once=2)) as http:
+        has_begun = [asyncio.Event() for _ in range(5)]
+        slow = [
+            asyncio.create_task(http.post("/", content=unending(told)))
+            for told in has_begun
+        ]
+        for told in has_begun:
+            await told.wait()
+        assert (await http.get("/")).status_code == 200
+        assert (await http.post("/", content=pieces(9))).status_code == 200
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        # Nor does who has hung up hold a place.
+        for _ in range(3):
+            assert (await http.get("/")).status_code == 200
+    assert pages.bodies == [0, 9, 0, 0, 0]
+
+
+@pytest.mark.parametrize("path", ["/", "/webhooks/x/"])
+async def test_a_body_that_comes_too_slowly_is_refused(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PATIENCE_S", 0.05)
+    pages = Pages()
+    async with client(Gate(pages)) as http:
+        answer = await http.post(path, content=unending(asyncio.Event()))
+        assert (answer.status_code, answer.text) == (408, "too slow")
+        assert answer.headers["connection"] == "close"
+        # What is there at once is not measured by the clock.
+        assert (await http.post(path, content=pieces(MIB))).status_code == 200
+    assert pages.bodies == [MIB]
+
+
+async def test_an_answer_that_takes_long_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the body has a time, not what is done with it."""
+    monkeypatch.setattr(gate, "PATIENCE_S", 0.0)
+    pages = Pages()
+    pages.may_answer.clear()
+    async with client(Gate(pages)) as http:
+        asked = asyncio.create_task(http.post("/", content=b"x"))
+        await eventually(lambda: pages.under_way == 1)
+        pages.may_answer.set()
+        assert (await asked).status_code == 200
