@@ -10,6 +10,8 @@ import sys
 import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 
+from asgi_app.connections import Connection
+
 # Past this uvicorn answers 503 by itself, which a callback must not be told; pages
 # wait in line long before, at the gate.
 CONNECTIONS = 2000
@@ -43,7 +45,7 @@ def main() -> None:
         # One process, whatever WEB_CONCURRENCY says.
         workers=1,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         # Its own would write past LOG_FORMAT, and without masks.
