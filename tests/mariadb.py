@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asgi_app import children
@@ -20,6 +20,7 @@ from asgi_app.valkey import free_port
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 20.0
+LOOPBACK = "127.0.0.1"
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
@@ -28,12 +29,17 @@ class NoMariaDB(RuntimeError):
 
 
 class PrivateMariaDB:
-    """One server on a free port of 127.0.0.1 with an empty database.
+    """One server on a free port of its host with an empty database.
 
     Port, password and data outlast `kill()` and a new `launch()`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, host: str = LOOPBACK, inside: Sequence[str] = ()
+    ) -> None:
+        """`inside` is a command that starts it where `host` is its address."""
+        self.host = host
+        self._inside = inside
         self._folder = folder
         self._password = secrets.token_urlsafe(16)
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,7 +47,12 @@ class PrivateMariaDB:
 
     @property
     def url(self) -> str:
-        return f"mysql://tests:{self._password}@127.0.0.1:{self.port}/campaigns"
+        return f"mysql://tests:{self._password}@{self.host}:{self.port}/campaigns"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it has not been launched"
+        return self._process
 
     @property
     def password(self) -> str:
@@ -54,11 +65,12 @@ class PrivateMariaDB:
             _install(self._folder)
         # The port opens before it is read.
         script = self._folder / "start.sql"
+        clients = LOOPBACK if self.host == LOOPBACK else "%"
         script.write_text(
             "CREATE DATABASE IF NOT EXISTS campaigns CHARACTER SET utf8mb4;\n"
-            "CREATE OR REPLACE USER 'tests'@'127.0.0.1'"
+            f"CREATE OR REPLACE USER 'tests'@'{clients}'"
             f" IDENTIFIED BY '{self._password}';\n"
-            "GRANT ALL ON *.* TO 'tests'@'127.0.0.1';\n"
+            f"GRANT ALL ON *.* TO 'tests'@'{clients}' WITH GRANT OPTION;\n"
         )
         if os.geteuid() == 0:
             _give_away(self._folder)
@@ -71,7 +83,7 @@ class PrivateMariaDB:
         import MySQLdb
 
         connection = MySQLdb.connect(
-            host="127.0.0.1", port=self.port, user="tests", password=self._password
+            host=self.host, port=self.port, user="tests", password=self._password
         )
         connection.close()
 
@@ -81,11 +93,11 @@ class PrivateMariaDB:
         with (folder / "log").open("ab") as output:
             self._process = children.spawn(
                 [
-                    *_as_nobody(),
+                    *(*self._inside, *_as_nobody()),
                     *(_program("mariadbd"), "--no-defaults"),
                     *(f"--datadir={folder}/data", f"--socket={folder}/s"),
                     *(f"--pid-file={folder}/pid", f"--port={self.port}"),
-                    *("--bind-address=127.0.0.1", "--skip-name-resolve"),
+                    *(f"--bind-address={self.host}", "--skip-name-resolve"),
                     *("--character-set-server=utf8mb4", "--skip-log-bin"),
                     "--collation-server=utf8mb4_unicode_ci",
                     "--transaction-isolation=READ-COMMITTED",
@@ -108,7 +120,7 @@ class PrivateMariaDB:
             and time.monotonic() < deadline
         ):
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
             except OSError:
                 time.sleep(0.05)
             else:

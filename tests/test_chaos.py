@@ -133,7 +133,7 @@ def test_a_kill_excuses_only_what_was_under_way_at_it() -> None:
     events = claimed_until("no_answer", for_s=6)
     for pid, second, excused in [(PID, 3, True), (PID, 9, False), (1, 3, False)]:
         moment = NOON + timedelta(seconds=second)
-        halt = Halt(pid, moment, moment)
+        halt = Halt(f":{pid}:", moment, moment)
         assert told_of(unsure, events=events, halts=[halt]).is_clean is excused
 
 

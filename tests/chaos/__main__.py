@@ -21,7 +21,7 @@ from tests.chaos.database import Database, MariaDB, Sqlite
 from tests.chaos.faults import Fault, possible
 from tests.chaos.installation import Installation
 from tests.chaos.seed import Log, Outcome, run
-from tests.mariadb import NoMariaDB
+from tests.mariadb import NoMariaDB, PrivateMariaDB
 
 LOGS = BASE_DIR / "var" / "chaos"
 DISK_MB = 64
@@ -77,7 +77,8 @@ def _seed(
         with _disk(Path(name) / "var", is_small=has_disk) as folder:
             data: Database
             if arguments.database == MariaDB.name:
-                data = MariaDB(Path(name) / "mariadb")
+                (Path(name) / "mariadb").mkdir()
+                data = MariaDB(PrivateMariaDB(Path(name) / "mariadb"))
             else:
                 data = Sqlite(folder)
             installation = Installation(folder, logs, data)

@@ -48,10 +48,9 @@ class MariaDB:
 
     name = "mariadb"
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.server = PrivateMariaDB(folder)
-        self.url = self.server.url
+    def __init__(self, server: PrivateMariaDB) -> None:
+        self.server = server
+        self.url = server.url
 
     def start(self) -> None:
         self.server.start()
@@ -63,21 +62,26 @@ class MariaDB:
         import MySQLdb  # the extra `mysql`, which SQLite does without
 
         try:
-            with closing(
-                MySQLdb.connect(
-                    host="127.0.0.1",
-                    port=self.server.port,
-                    user="tests",
-                    password=self.server.password,
-                    database="campaigns",
-                    connect_timeout=3,
-                )
-            ) as connection:
+            with closing(self.connected()) as connection:
                 cursor = connection.cursor()
                 cursor.execute(sql)
                 return list(cursor.fetchall())
         except MySQLdb.Error as error:
             raise Away(str(error)) from error
+
+    def connected(self) -> Any:
+        """A connection of MySQLdb's, for who closes it."""
+        import MySQLdb
+
+        return MySQLdb.connect(
+            host=self.server.host,
+            port=self.server.port,
+            user="tests",
+            password=self.server.password,
+            database="campaigns",
+            connect_timeout=3,
+            read_timeout=10,
+        )
 
     async def restart(self, after_s: float, *, is_crash: bool) -> None:
         """Takes the server away for a while; its port and data stay."""

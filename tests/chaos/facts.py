@@ -54,8 +54,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A worker that was killed, or stood still, in the middle of what it did."""
+    """A worker that was killed, cut off, or stood still in the middle of what it did.
 
-    pid: int
+    `worker` is a part of its name.
+    """
+
+    worker: str
     since: datetime
     until: datetime

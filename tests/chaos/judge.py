@@ -175,7 +175,7 @@ def under_way_at_halts(case: Case) -> set[int]:
             found |= {
                 event.row
                 for halt in case.halts
-                if f":{halt.pid}:" in begun.worker
+                if halt.worker in begun.worker
                 and begun.at <= halt.until
                 and halt.since <= event.at
             }

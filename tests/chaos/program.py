@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,9 +24,18 @@ class Program:
     """One process at a time; `halts` and `complaints` tell what became of them."""
 
     def __init__(
-        self, name: str, argv: list[str], env: Mapping[str, str], log: Path
+        self,
+        name: str,
+        argv: list[str],
+        env: dict[str, str],
+        log: Path,
+        *,
+        inside: Sequence[str] = (),
     ) -> None:
+        """`inside` is a command that starts it somewhere else than here."""
         self.name = name
+        # What it is started with, the next time.
+        self.env = env
         self.halts: list[Halt] = []
         self.complaints: list[str] = []
         # One misfortune at a time.
@@ -34,10 +43,14 @@ class Program:
         # Says why an end by itself is no fault of the program's, or "".
         self.excuse: Callable[[datetime], str] = lambda started_at: ""
         self._started_at = datetime.now(UTC)
-        self._argv = [sys.executable, *argv]
-        self._env = env
+        self._argv = [*inside, sys.executable, *argv]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def as_worker(self) -> str:
+        """What is in the name of a worker that this process is."""
+        return f":{self.pid}:"
 
     @property
     def pid(self) -> int:
@@ -53,7 +66,7 @@ class Program:
         self._started_at = datetime.now(UTC)
         with self._log.open("ab") as output:
             self._process = children.spawn(
-                self._argv, env=self._env, output=output, death_signal=signal.SIGKILL
+                self._argv, env=self.env, output=output, death_signal=signal.SIGKILL
             )
 
     def kill(self) -> None:
@@ -61,7 +74,7 @@ class Program:
         moment = datetime.now(UTC)
         self.process.kill()
         self.process.wait()
-        self.halts.append(Halt(self.pid, moment, datetime.now(UTC)))
+        self.halts.append(Halt(self.as_worker, moment, datetime.now(UTC)))
 
     async def terminate(self) -> float:
         """Asks it to stop and returns the seconds that it took."""
@@ -85,7 +98,7 @@ class Program:
             await asyncio.sleep(seconds)
         finally:
             self.process.send_signal(signal.SIGCONT)
-            self.halts.append(Halt(self.pid, moment, datetime.now(UTC)))
+            self.halts.append(Halt(self.as_worker, moment, datetime.now(UTC)))
 
     async def watch(self, say: Callable[[str], None]) -> None:
         """Complains when it ends by itself, and starts it again; for ever."""

@@ -13,9 +13,10 @@ from typing import Any
 from campaigns.spool import Spool
 from tests.chaos import database
 from tests.chaos.database import Away, Database
+from tests.chaos.desk import RATE
 from tests.chaos.faults import Fault, Misfortune, Planned, plan
-from tests.chaos.installation import LINES, RATE, Installation
-from tests.chaos.judge import Case, Verdict, judge
+from tests.chaos.installation import Installation
+from tests.chaos.judge import Verdict, judge
 from tests.chaos.waiting import until
 
 LOOK_S = 0.2
@@ -84,7 +85,8 @@ async def run(
     async with installation.running(log):
         log("everything is up")
         misfortune = Misfortune(installation, log)
-        await start_campaigns(installation, messages)
+        # The line's rate lets them all leave in this time, if nothing goes wrong.
+        await installation.start_campaigns(messages, own=OWN, spread_s=messages / RATE)
         log("both campaigns have been started")
         complaints: list[str] = []
         try:
@@ -92,8 +94,10 @@ async def run(
                 await _send_and_settle(installation, messages, planned, misfortune, log)
         except TimeoutError:
             complaints.append(f"stuck: {await _state(installation)}")
-        case = await _read(installation)
-        complaints += await _audit(installation)
+        case = await installation.read_case(
+            [halt for worker in installation.workers for halt in worker.halts]
+        )
+        complaints += await installation.audit()
         await misfortune.count_knobs()
         for program in installation.victims:
             complaints += program.complaints
@@ -116,21 +120,6 @@ async def run(
     )
     log(outcome.line)
     return outcome
-
-
-async def start_campaigns(installation: Installation, messages: int) -> None:
-    phones = [f"+7900{number:07d}" for number in range(messages)]
-    own = round(messages * OWN)
-    # The line's rate lets them all leave in this time, if nothing goes wrong.
-    spread_s = messages / RATE
-    await asyncio.gather(
-        installation.start_campaign(
-            LINES[0], "each_on_its_own", phones[:own], (0, spread_s)
-        ),
-        installation.start_campaign(
-            LINES[1], "one_after_another", phones[own:], (0, 0)
-        ),
-    )
 
 
 async def _send_and_settle(
@@ -213,26 +202,6 @@ async def _state(installation: Installation) -> str:
         f" spooled {Spool(installation.folder / 'spool').waiting()},"
         f" knobs {state['knobs']}, clocks {clocks}"
     )
-
-
-async def _read(installation: Installation) -> Case:
-    data = installation.data
-    return Case(
-        sends=await installation.sandbox.sends(),
-        told=await installation.sandbox.told(),
-        rows=await asyncio.to_thread(database.messages, data),
-        events=await asyncio.to_thread(database.events, data),
-        halts=[halt for worker in installation.workers for halt in worker.halts],
-    )
-
-
-async def _audit(installation: Installation) -> list[str]:
-    """What the program itself finds wrong with its books."""
-    try:
-        await installation.manage("campaign", "audit")
-    except RuntimeError as error:
-        return [f"audit: {line}" for line in str(error).splitlines()]
-    return []
 
 
 async def _rows(data: Database, sql: str) -> list[Sequence[Any]]:
