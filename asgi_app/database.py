@@ -18,12 +18,16 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from asgi_app.env import MYSQL_IDLE_S, MYSQL_SESSION
 from chatapp.calls import boottime
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Params = Sequence[Any]
+
+# A cable that is cut tells nobody: without a limit a thread would wait for hours.
+ORM_WAIT_S = 30
 
 
 class DatabaseError(Exception):
@@ -88,6 +92,20 @@ async def in_orm(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
     async with ThreadSensitiveContext():
         return await sync_to_async(in_thread)()
+
+
+def bound_orm() -> None:
+    """Bounds how long the ORM of this process and a server wait for each other.
+
+    Not that of commands, which may change a table for minutes.
+    """
+    database = connections.settings["default"]
+    if database["ENGINE"].endswith("mysql"):
+        database["OPTIONS"] |= {
+            "read_timeout": ORM_WAIT_S,
+            "write_timeout": ORM_WAIT_S,
+            "init_command": f"{MYSQL_SESSION}, wait_timeout = {MYSQL_IDLE_S}",
+        }
 
 
 def orm_now() -> datetime:

@@ -26,6 +26,9 @@ MYSQL_SESSION = (
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
     "optimizer_switch = 'index_merge_intersection=off'"
 )
+# A machine that is cut off in the middle of a transaction holds its rows until the
+# server gives it up; the server's own time for that is eight hours.
+MYSQL_IDLE_S = 30
 
 
 class SettingError(ImproperlyConfigured):

@@ -1,8 +1,13 @@
-"""The door to MySQL and MariaDB: an aiomysql pool."""
+"""The door to MySQL and MariaDB: connections of aiomysql, kept for the next who asks.
+
+Not aiomysql's own pool, which waits for ever where a server takes a connection and says
+nothing, and lets nobody else connect meanwhile.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,20 +26,26 @@ from asgi_app.database import (
     Tx,
     as_time,
 )
-from asgi_app.env import MYSQL_SESSION
+from asgi_app.env import MYSQL_IDLE_S, MYSQL_SESSION
 from chatapp.calls import boottime
 
 T = TypeVar("T")
 
 POOL_SIZE = 8
 ACQUIRE_S = 5.0
-CLOSE_S = 5.0
+CONNECT_S = 3.0
+# From the first packet to the last answer before the connection can be used.
+GREET_S = 10.0
+# A server may have closed, unseen by us, what was idle for longer.
+FRESH_S = MYSQL_IDLE_S * 2 / 3
 # Longer than a wait for a row's lock, which the session below ends sooner.
 STATEMENT_S = 20.0
 LOCK_WAIT_S = 10
 DEADLOCK, LOCK_WAIT = 1213, 1205
 # Client errors (2000-2999), server shutting down, killed, too many connections.
 AWAY = {1040, 1053, 1077, 1078, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1317, 3169}
+# Closed because it was idle; a replica, or a primary that is one by now.
+AWAY |= {1927, 4031, 1290, 1836}
 
 
 class NoAnswer(DatabaseAway):
@@ -49,15 +60,10 @@ class MysqlDoor:
 
     def __init__(self, settings: Mapping[str, Any], *, size: int = POOL_SIZE) -> None:
         self._settings = settings
-        self._size = size
-        self._opening: asyncio.Future[aiomysql.Pool] | None = None
-        # aiomysql does not wake waiters when a connection comes back closed, so the
-        # pool is never let to have any.
         self._slots = asyncio.Semaphore(size)
-        # Kept here, because the loop itself holds on to no task.
-        self._takings: set[asyncio.Task[tuple[aiomysql.Pool, aiomysql.Connection]]] = (
-            set()
-        )
+        # The one that was used last is taken first: the others may go stale.
+        self._free: deque[aiomysql.Connection] = deque()
+        self._is_closed = False
         self._clock = Clock(self._ask_time)
 
     @asynccontextmanager
@@ -82,22 +88,10 @@ class MysqlDoor:
         return await self._clock.now()
 
     async def close(self) -> None:
-        # What nobody waits for any more must not outlive the loop.
-        if self._takings:
-            await asyncio.wait(self._takings, timeout=CLOSE_S)
-        if self._opening is None:
-            return
-        try:
-            pool = await self._opening
-        except (aiomysql.MySQLError, OSError):
-            return  # there is nothing to close
-        pool.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await pool.wait_closed()
-        except TimeoutError:
-            pool.terminate()
-            await pool.wait_closed()
+        """Closes what is free now, and what is in use once it is given back."""
+        self._is_closed = True
+        while self._free:
+            self._free.pop().close()
 
     async def _ask_time(self) -> tuple[datetime, float]:
         async with self._connection() as connection:
@@ -117,58 +111,40 @@ class MysqlDoor:
                 await self._slots.acquire()
         except TimeoutError:
             raise DatabaseAway("no connection became free") from None
-        # Cancelled in its midst, connect() would leave its socket; so the taking goes
-        # on, and the slot is its own until what it took is given back.
-        taking = asyncio.create_task(self._take())
-        self._takings.add(taking)
-        taking.add_done_callback(self._takings.discard)
         try:
             with _translated():
-                pool, connection = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            taking.add_done_callback(self._give_back)
-            raise
-        except BaseException:
-            self._slots.release()
-            raise
-        try:
-            with _translated():
-                yield connection
-        finally:
+                connection = self._kept() or await self._connect()
             try:
-                pool.release(connection)
+                with _translated():
+                    yield connection
+            except DatabaseAway:
+                # At the same address there may be another server by now.
+                connection.close()
+                raise
             finally:
-                self._slots.release()
+                self._give_back(connection)
+        finally:
+            self._slots.release()
 
-    async def _take(self) -> tuple[aiomysql.Pool, aiomysql.Connection]:
-        pool = await self._open()
-        return pool, await pool.acquire()
+    def _kept(self) -> aiomysql.Connection | None:
+        """A connection that was given back and is still good."""
+        while self._free:
+            connection = self._free.pop()
+            if _is_fresh(connection):
+                return connection
+            connection.close()
+        return None
 
-    def _give_back(
-        self, taken: asyncio.Task[tuple[aiomysql.Pool, aiomysql.Connection]]
-    ) -> None:
-        """Ends a taking whose caller is gone."""
-        if not taken.cancelled() and taken.exception() is None:
-            pool, connection = taken.result()
-            pool.release(connection)
-        self._slots.release()
+    def _give_back(self, connection: aiomysql.Connection) -> None:
+        if connection.closed:
+            return
+        if self._is_closed or connection.get_transaction_status():
+            connection.close()
+        else:
+            self._free.append(connection)
 
-    async def _open(self) -> aiomysql.Pool:
-        """Opens the pool once for all; a caller that is cancelled leaves it opening."""
-        if self._opening is None:
-            self._opening = asyncio.ensure_future(self._connect())
-        opening = self._opening
-        try:
-            return await asyncio.shield(opening)
-        except Exception:
-            if self._opening is opening:
-                self._opening = None
-            raise
-
-    async def _connect(self) -> aiomysql.Pool:
-        return await aiomysql.create_pool(
-            minsize=self._size,
-            maxsize=self._size,
+    async def _connect(self) -> aiomysql.Connection:
+        connection = aiomysql.Connection(
             host=self._settings["HOST"],
             port=int(self._settings["PORT"] or 3306),
             user=self._settings["USER"],
@@ -176,16 +152,33 @@ class MysqlDoor:
             db=self._settings["NAME"],
             charset="utf8mb4",
             autocommit=True,
-            connect_timeout=3,
-            # Seconds of idleness; under any server's wait_timeout.
-            pool_recycle=300,
+            connect_timeout=CONNECT_S,
             client_flag=CLIENT.FOUND_ROWS,
             init_command=(
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
                 + MYSQL_SESSION
                 + f", innodb_lock_wait_timeout = {LOCK_WAIT_S}"
+                + f", wait_timeout = {MYSQL_IDLE_S}"
             ),
         )
+        try:
+            async with asyncio.timeout(GREET_S):
+                # `aiomysql.connect` would leave its socket when it is cancelled.
+                await connection._connect()
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, TimeoutError):
+                raise NoAnswer(f"no greeting within {GREET_S:g} s") from None
+            raise
+        return connection
+
+
+def _is_fresh(connection: aiomysql.Connection) -> bool:
+    reader = connection._reader
+    idle_s = asyncio.get_running_loop().time() - connection.last_usage
+    # MySQL 8 says in a packet why it closes, so that there is more to read.
+    is_open = not (reader.at_eof() or reader.eof_received or reader.exception())
+    return is_open and idle_s < FRESH_S
 
 
 class _translated:

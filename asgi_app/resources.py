@@ -15,7 +15,7 @@ from arq.connections import ArqRedis
 from django.conf import settings
 from django.http import HttpRequest
 
-from asgi_app.database import in_orm, open_door
+from asgi_app.database import bound_orm, in_orm, open_door
 from asgi_app.env import SettingError
 from asgi_app.redis import close_redis, open_redis
 from campaigns.courier import Courier
@@ -81,6 +81,7 @@ async def open_resources(*, has_pages: bool = True) -> AsyncIterator[Resources]:
     Only a process that `has_pages` looks every few seconds at what they all say.
     """
     async with AsyncExitStack() as stack:
+        bound_orm()
         door = open_door()
         stack.push_async_callback(door.close)
         redis = open_redis()

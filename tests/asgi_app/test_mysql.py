@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, connections
 
+from asgi_app import database
 from asgi_app.database import DatabaseAway, DatabaseError, Door
+from asgi_app.env import MYSQL_IDLE_S
 from tests.eventually import eventually
 from tests.mariadb import PrivateMariaDB
 
@@ -29,18 +33,20 @@ def server() -> Iterator[PrivateMariaDB]:
             server.stop()
 
 
+def address_of(server: PrivateMariaDB) -> dict[str, Any]:
+    return {
+        "HOST": server.host,
+        "PORT": server.port,
+        "USER": "tests",
+        "PASSWORD": server.password,
+        "NAME": "campaigns",
+    }
+
+
 def door_to(server: PrivateMariaDB) -> Door:
     from asgi_app.mysql import MysqlDoor
 
-    return MysqlDoor(
-        {
-            "HOST": "127.0.0.1",
-            "PORT": server.port,
-            "USER": "tests",
-            "PASSWORD": server.password,
-            "NAME": "campaigns",
-        }
-    )
+    return MysqlDoor(address_of(server))
 
 
 @pytest.fixture
@@ -117,14 +123,91 @@ async def test_a_slow_connect_does_not_put_the_clock_ahead(
 ) -> None:
     import aiomysql
 
-    create_pool = aiomysql.create_pool
+    connect = aiomysql.Connection._connect
 
-    async def slowly(**options: Any) -> Any:
+    async def slowly(connection: Any) -> None:
         await asyncio.sleep(1)
-        return await create_pool(**options)
+        await connect(connection)
 
-    monkeypatch.setattr(aiomysql, "create_pool", slowly)
+    monkeypatch.setattr(aiomysql.Connection, "_connect", slowly)
     now = await door.now()
     ((there,),) = await door.fetch("SELECT UTC_TIMESTAMP(6)")
     # The database, asked later, cannot be behind.
     assert now.replace(tzinfo=None) <= there
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mysql = pytest.importorskip("asgi_app.mysql")
+    monkeypatch.setattr(mysql, "GREET_S", 0.3)
+    where = {"HOST": "127.0.0.1", "USER": "u", "PASSWORD": "p", "NAME": "n"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        door = mysql.MysqlDoor({**where, "PORT": silent.getsockname()[1]})
+        async with asyncio.timeout(5):
+            asked = await asyncio.gather(
+                *(door.fetch("SELECT 1") for _ in range(20)), return_exceptions=True
+            )
+        assert {type(error) for error in asked} == {mysql.NoAnswer}
+        await door.close()
+
+
+async def test_who_is_cut_off_in_a_transaction_does_not_hold_its_rows_for_long(
+    server: PrivateMariaDB, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asgi_app import mysql
+
+    async with door.transaction() as tx:
+        await tx.execute("CREATE TABLE t (id INT PRIMARY KEY, n INT)")
+        await tx.execute("INSERT INTO t VALUES (1, 0)")
+    monkeypatch.setattr(mysql, "MYSQL_IDLE_S", 1)
+    cut_off = door_to(server)
+    with pytest.raises(DatabaseAway):
+        async with cut_off.transaction() as lost:
+            await lost.execute("UPDATE t SET n = 1 WHERE id = 1")
+            async with door.transaction() as tx:
+                await tx.execute("UPDATE t SET n = n + 2 WHERE id = 1")
+    assert await door.fetch("SELECT n FROM t") == [(2,)]
+    assert await answers(cut_off)
+    await cut_off.close()
+
+
+async def test_a_server_that_only_reads_is_away_and_is_asked_anew(
+    server: PrivateMariaDB, door: Door
+) -> None:
+    from asgi_app.mysql import MysqlDoor
+
+    await door.fetch("CREATE TABLE t (id INT)")
+    await door.fetch("CREATE USER 'program'@'%' IDENTIFIED BY 'secret'")
+    await door.fetch("GRANT SELECT, INSERT ON campaigns.* TO 'program'@'%'")
+    program = {"USER": "program", "PASSWORD": "secret"}
+    ours = MysqlDoor(address_of(server) | program, size=1)
+    ((before,),) = await ours.fetch("SELECT CONNECTION_ID()")
+    await door.fetch("SET GLOBAL read_only = 1")
+    with pytest.raises(DatabaseAway):
+        async with ours.transaction() as tx:
+            await tx.execute("INSERT INTO t VALUES (1)")
+    ((after,),) = await ours.fetch("SELECT CONNECTION_ID()")
+    assert after != before
+    await ours.close()
+
+
+@pytest.mark.django_db
+def test_the_orm_of_a_process_that_lasts_gives_up_a_server_that_stands_still(
+    server: PrivateMariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = connections.settings["default"]
+    monkeypatch.setitem(ours, "OPTIONS", dict(ours["OPTIONS"]))
+    monkeypatch.setattr(database, "ORM_WAIT_S", 1)
+    database.bound_orm()
+    orm = type(connections["default"])({**ours, **address_of(server)})
+    try:
+        with orm.cursor() as cursor:
+            cursor.execute("SELECT @@wait_timeout")
+            assert cursor.fetchone() == (MYSQL_IDLE_S,)
+            server.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(OperationalError):
+                cursor.execute("SELECT 1")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        orm.close()
