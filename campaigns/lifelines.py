@@ -4,6 +4,10 @@ A claim is given up when its deadline has passed, because a worker that is only 
 may still send until then. Of one that died nothing comes any more: the kernel lets go
 of its lock, and whoever shares its folder need not wait.
 
+Only on one machine, though: over a network file system a lock may bind its own machine
+alone, or be lost while its holder lives. So each lock names the machine, as it is since
+its last start, and of another's nothing is concluded.
+
 `python -m campaigns.lifelines FOLDER` is the health check of a worker's container: it
 fails where no worker of this host has moved lately.
 """
@@ -27,6 +31,9 @@ FOLDER = "workers"
 SUFFIX = ".alive"
 # A worker sweeps every five seconds, unless Redis or the database is away.
 MOVES_WITHIN_S = 30.0
+# By then nobody asks any more for whom nobody could say whether he lives.
+FORGOTTEN_S = 24 * 3600.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Lifelines:
@@ -49,6 +56,7 @@ class Lifelines:
             new = self._folder / f"{secrets.token_hex(8)}.new"
             self._own = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(self._own, _machine())
             new.rename(self._path(name))
             self._name = name
         except OSError as error:
@@ -60,14 +68,17 @@ class Lifelines:
             os.utime(self._own)
 
     def dead(self) -> list[str]:
-        """Who held a lock here and does not live any more."""
-        found = []
+        """Who held a lock on this machine and does not live any more."""
+        found, machine = [], _machine()
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             with suppress(OSError):
                 held = os.open(path, os.O_RDWR)
                 try:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    found.append(path.name.removesuffix(SUFFIX))
+                    if os.read(held, 100) == machine:
+                        found.append(path.name.removesuffix(SUFFIX))
+                    elif time.time() - os.fstat(held).st_mtime > FORGOTTEN_S:
+                        path.unlink(missing_ok=True)
                 finally:
                     os.close(held)
         return found
@@ -97,6 +108,14 @@ def has_moved(folder: Path, *, now: float) -> bool:
     """Whether a worker of this host has done something lately."""
     found = folder.glob(f"{_host()}:*{SUFFIX}")
     return any(now - path.stat().st_mtime < MOVES_WITHIN_S for path in found)
+
+
+def _machine() -> bytes:
+    """The same in all containers of a machine, another after it was started again."""
+    try:
+        return BOOT_ID.read_bytes().strip()
+    except OSError:
+        return b""  # no Linux
 
 
 def _host() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from campaigns import lifelines as lifelines_module
 from campaigns.lifelines import Lifelines, has_moved, name_of_worker
 
 HOLD = """
@@ -52,6 +53,31 @@ def test_who_lives_is_not_dead_and_who_was_killed_is(tmp_path: Path) -> None:
     ours.close()
 
 
+def test_of_another_machines_workers_nothing_is_concluded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("another\n")
+    folder = tmp_path / "workers"
+    with monkeypatch.context() as there:
+        there.setattr(lifelines_module, "BOOT_ID", boot_id)
+        theirs = Lifelines(folder)
+        theirs.hold("theirs")
+    (lock,) = folder.iterdir()
+    # As seen through a file system that does not tell machines of their locks.
+    copy = folder / "unlocked.alive"
+    copy.write_bytes(lock.read_bytes())
+    ours = Lifelines(folder)
+    ours.hold("ours")
+    assert ours.dead() == []
+    a_day_ago = time.time() - lifelines_module.FORGOTTEN_S - 1
+    os.utime(copy, (a_day_ago, a_day_ago))
+    assert ours.dead() == []
+    assert sorted(path.stem for path in folder.iterdir()) == ["ours", "theirs"]
+    theirs.close()
+    ours.close()
+
+
 def test_who_ends_in_order_leaves_nothing(tmp_path: Path) -> None:
     ours, theirs = Lifelines(tmp_path), Lifelines(tmp_path)
     theirs.hold("theirs")
@@ -63,11 +89,11 @@ def test_a_folder_that_cannot_be_written_is_no_reason_not_to_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    lifelines = Lifelines(tmp_path / "file" / "workers")
-    lifelines.hold("ours")
+    ours = Lifelines(tmp_path / "file" / "workers")
+    ours.hold("ours")
     assert "no lock tells that this worker lives" in caplog.text
-    assert lifelines.dead() == []
-    lifelines.close()
+    assert ours.dead() == []
+    ours.close()
 
 
 def test_a_worker_that_does_not_move_is_not_healthy(tmp_path: Path) -> None:
