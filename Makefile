@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check chaos bench fuzz messages screenshots python
+.PHONY: help run test check chaos hosts bench fuzz messages screenshots python
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -26,6 +26,11 @@ chaos: python ## kill, cut and flush while it sends; SEEDS=20, SEED=7, DB=sqlite
 	@$(PY) -m tests.chaos --seeds $(or $(SEEDS),20) $(if $(SEED),--seed $(SEED)) \
 	  --messages $(or $(MESSAGES),2000) --database $(or $(DB),mariadb) \
 	  $(if $(VERBOSE),--verbose)
+
+hosts: python ## cut machines off while it sends; PART=cut, PART=failover, TIMES=5; needs root
+	@$(PYTHON) -I tests/prepare.py
+	@$(PYTHON) -I asgi_app/install.py dev 'mysql?'
+	@$(PY) -m tests.hosts --part $(or $(PART),all) --times $(or $(TIMES),1)
 
 bench: python ## measure what the program promises, beside references; QUICK=1
 	@$(PYTHON) -I tests/prepare.py

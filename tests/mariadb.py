@@ -35,13 +35,18 @@ class PrivateMariaDB:
     """
 
     def __init__(
-        self, folder: Path, *, host: str = LOOPBACK, inside: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        host: str = LOOPBACK,
+        inside: Sequence[str] = (),
+        password: str = "",
     ) -> None:
         """`inside` is a command that starts it where `host` is its address."""
         self.host = host
         self._inside = inside
         self._folder = folder
-        self._password = secrets.token_urlsafe(16)
+        self._password = password or secrets.token_urlsafe(16)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 

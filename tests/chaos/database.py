@@ -48,12 +48,13 @@ class MariaDB:
 
     name = "mariadb"
 
-    def __init__(self, server: PrivateMariaDB) -> None:
+    def __init__(self, server: PrivateMariaDB, *options: str) -> None:
         self.server = server
+        self._options = options
         self.url = server.url
 
     def start(self) -> None:
-        self.server.start()
+        self.server.start(*self._options)
 
     def stop(self) -> None:
         self.server.stop()

@@ -1,0 +1,1 @@
+"""`make hosts`: several machines, of which one is cut off while the program sends."""
