@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from asgi_app.database import in_orm, orm_now
 from campaigns import decisions
@@ -151,6 +151,13 @@ async def test_a_line_does_not_go_on_before_it_was_looked_through(
     assert desk.phones_sent() == []
     await go_on(desk)
     assert len(desk.phones_sent()) == 3
+
+
+def test_an_empty_database_is_no_backup_that_was_put_back(
+    transactional_db: None,
+) -> None:
+    with pytest.raises(CommandError, match="the backup was not put back"):
+        call_command("restored")
 
 
 async def test_nothing_is_looked_for_in_the_first_minute(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from asgi_app.database import orm_now
 from campaigns.heartbeat import alive
+from campaigns.models import Campaign
 from campaigns.restoring import StoodStill, stand_still
 
 
@@ -27,6 +28,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not Campaign.including_deleted.exists():
+            raise CommandError(
+                "there is no campaign in this database: the backup was not put back"
+            )
         is_there = alive(orm_now()).exists()
         done = stand_still(with_drafts=not options["skip_drafts"])
         if is_there:
