@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import OperationalError, models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -24,8 +25,10 @@ logger = logging.getLogger(__name__)
 
 PATH = "/webhooks/chatapp/"
 CHECKED_EVERY = timedelta(hours=1)
-# After a refusal or a lost answer.
-TRIED_AGAIN_AFTER = timedelta(minutes=10)
+# After a refusal: at the next look, then as late again as it has been refused so far.
+# ChatApp asks the address first, and web may be slower to start than the worker.
+TRIED_AGAIN_FIRST = timedelta(seconds=10)
+TRIED_AGAIN_LAST = timedelta(minutes=10)
 URL_LENGTH = 500
 
 
@@ -167,8 +170,14 @@ def _is_due(now: datetime) -> bool:
 def _line_is_due(line: Line, now: datetime) -> bool:
     if line.callback_checked_at is None or line.callback_mark != _mark():
         return True
-    age = now - line.callback_checked_at
-    return age > (TRIED_AGAIN_AFTER if line.callback_code else CHECKED_EVERY)
+    return now - line.callback_checked_at > _patience(line, line.callback_checked_at)
+
+
+def _patience(line: Line, last: datetime) -> timedelta:
+    if not line.callback_code:
+        return CHECKED_EVERY
+    refused_for = last - (line.callback_refused_at or last)
+    return min(max(refused_for, TRIED_AGAIN_FIRST), TRIED_AGAIN_LAST)
 
 
 def _usable(now: datetime) -> list[Line]:
@@ -199,6 +208,7 @@ def _keep(registered: Sequence[CallbackUrl], now: datetime) -> None:
             callback_events=", ".join(events)[:200],
             callback_checked_at=now,
             callback_mark=_mark(),
+            callback_refused_at=None if is_well else line.callback_refused_at,
             callback_code="" if is_well else line.callback_code,
             callback_text="" if is_well else line.callback_text,
         )
@@ -206,13 +216,17 @@ def _keep(registered: Sequence[CallbackUrl], now: datetime) -> None:
 
 def _keep_wish(pk: int, is_wanted: bool) -> None:
     Line.objects.filter(pk=pk).update(
-        callback_is_wanted=is_wanted, callback_code="", callback_text=""
+        callback_is_wanted=is_wanted,
+        callback_refused_at=None,
+        callback_code="",
+        callback_text="",
     )
 
 
 def _keep_error(pk: int, error: ChatAppError, now: datetime) -> None:
     Line.objects.filter(pk=pk).update(
         callback_checked_at=now,
+        callback_refused_at=Coalesce("callback_refused_at", now),
         callback_code=error.code[:100],
         callback_text=error.text[:500],
     )

@@ -124,6 +124,8 @@ class Line(models.Model):
     callback_checked_at = models.DateTimeField(null=True)
     callback_mark = models.CharField(max_length=32, blank=True)
     callback_is_wanted = models.BooleanField(default=True)
+    # The first of the refusals in a row, the last of which is kept below.
+    callback_refused_at = models.DateTimeField(null=True)
     callback_code = models.CharField(max_length=100, blank=True)
     callback_text = models.CharField(max_length=500, blank=True)
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 
 from asgi_app import children
 from asgi_app.valkey import free_port
+from chatapp.sandbox.licences import GR_LICENCE_ID
 
 OPERATOR = ("anna", "a long password")
 START_LIMIT_S = 120.0
@@ -81,6 +82,7 @@ def installed(folder: Path, **changed: str) -> Iterator[Installation]:
         said = (folder / "log").read_text(errors="replace")
         at = re.search(r"Sandbox ChatApp on (http://[^/\s]+)/", said)
         assert at, said
+        _until_called_back(at[1], folder / "log")
         yield Installation(url, at[1])
 
 
@@ -134,12 +136,30 @@ def _environment(changed: Mapping[str, str]) -> dict[str, str]:
 
 
 def _until_it_answers(url: str, log: Path) -> None:
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    _until(answers, "it does not start", log)
+
+
+def _until_called_back(sandbox_url: str, log: Path) -> None:
+    """What is sent before its line's callback is registered never gets a status."""
+
+    def is_registered() -> bool:
+        state = httpx.get(f"{sandbox_url}/sandbox/state").raise_for_status().json()
+        lines = {found["licenseId"] for found in state["callbackUrls"]}
+        return GR_LICENCE_ID in lines
+
+    _until(is_registered, "no callback is registered", log)
+
+
+def _until(is_so: Callable[[], bool], complaint: str, log: Path) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
+        if is_so():
+            return
         time.sleep(_LOOK_S)
-    raise AssertionError(f"it does not start: {log.read_text(errors='replace')}")
+    raise AssertionError(f"{complaint}: {log.read_text(errors='replace')}")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pytest_django import Settings
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
+from asgi_app.valkey import free_port
 from chatapp.callbacks import (
     CallbackState,
     ForeignCallback,
@@ -74,6 +77,18 @@ async def ours(line: Line) -> Line:
 async def fresh(line: Line) -> Line:
     await in_orm(line.refresh_from_db)
     return line
+
+
+async def seen_earlier(line: Line, *, seconds: float, refused_before: int = 0) -> None:
+    """Moves what was seen of a line back, and its first refusal before that."""
+    seen = await fresh(line)
+    assert seen.callback_checked_at is not None
+    assert seen.callback_refused_at is not None
+    line.callback_checked_at = seen.callback_checked_at - timedelta(seconds=seconds)
+    line.callback_refused_at = seen.callback_refused_at - timedelta(
+        seconds=seconds + refused_before
+    )
+    await in_orm(line.save)
 
 
 async def registered(chatapp: ChatApp) -> list[str]:
@@ -213,6 +228,50 @@ async def test_what_is_well_is_not_asked_about_for_an_hour(
     before = await fresh(ours)
     await ensure_callbacks(chatapp)
     assert (await fresh(ours)).callback_checked_at == before.callback_checked_at
+
+
+async def test_what_is_refused_while_web_starts_is_registered_within_seconds(
+    chatapp: ChatApp, here: str, ours: Line, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"  # nobody listens yet
+    await ensure_callbacks(chatapp)
+    assert (await fresh(ours)).callback_code == "ApiCallbackUrlError"
+    async with serving(receiver, port=urlsplit(settings.PUBLIC_URL).port):
+        await ensure_callbacks(chatapp)  # too soon to ask again
+        assert await registered(chatapp) == []
+        await seen_earlier(ours, seconds=11)
+        await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == [expected_url()]
+    seen = await fresh(ours)
+    assert (seen.callback_code, seen.callback_refused_at) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("refused_for", "waits"),
+    [(0, 10), (60, 60), (300, 300), (600, 600), (86_400, 600)],
+)
+async def test_what_is_refused_for_long_is_asked_about_ever_later_up_to_ten_minutes(
+    chatapp: ChatApp,
+    ours: Line,
+    settings: Settings,
+    refused_for: int,
+    waits: int,
+) -> None:
+    settings.PUBLIC_URL = "https://example.com"  # the sandbox calls nobody outside
+    with pytest.raises(ChatAppError):
+        await register(chatapp, ours)
+    await seen_earlier(ours, seconds=waits - 3, refused_before=refused_for)
+    before = (await fresh(ours)).callback_checked_at
+    await ensure_callbacks(chatapp)
+    assert (await fresh(ours)).callback_checked_at == before
+    await seen_earlier(ours, seconds=4)
+    since = (await fresh(ours)).callback_refused_at
+    before = (await fresh(ours)).callback_checked_at
+    await ensure_callbacks(chatapp)
+    seen = await fresh(ours)
+    assert seen.callback_checked_at is not None and before is not None
+    assert seen.callback_checked_at > before
+    assert seen.callback_refused_at == since
 
 
 async def test_without_a_public_url_nothing_is_asked(
