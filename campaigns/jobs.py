@@ -11,21 +11,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
 from arq.connections import ArqRedis
 from arq.typing import WorkerCoroutine
 from django.conf import settings
-from django.db import OperationalError
 from redis.exceptions import RedisError
 
-from asgi_app.database import DatabaseAway, DatabaseError, in_orm
+from asgi_app.database import DatabaseAway, DatabaseError
 from asgi_app.subjects import about
 from campaigns import imports, uploads
 from campaigns.books import keep_books
-from campaigns.failed_jobs import keep_failure
-from campaigns.heartbeat import Heartbeat
+from campaigns.job_endings import Ctx, counted, in_orm_or_away
 from campaigns.kept_answers import forget_old
 from campaigns.ledger import Ledger
 from campaigns.lifelines import Lifelines
@@ -39,10 +37,6 @@ from campaigns.succession import succeed
 from chatapp.errors import ChatAppError
 
 logger = logging.getLogger(__name__)
-
-Ctx = dict[Any, Any]
-P = ParamSpec("P")
-T = TypeVar("T")
 
 OVERDUE_S = 2.0
 REMOVE_S = 8.0
@@ -148,38 +142,13 @@ def _waits_for_the_database(job: Callable[..., Awaitable[None]]) -> WorkerCorout
     async def waiting(ctx: Ctx, *args: Any) -> None:
         with about(**dict(zip(names, args, strict=False))):
             try:
-                await _told(job, ctx, *args)
+                await counted(job, ctx, *args)
             except DatabaseAway as error:
                 logger.warning("%s: the database is away: %s", job.__name__, error)
             except DatabaseError:
                 logger.exception("%s: the database refused a statement", job.__name__)
 
     return cast(WorkerCoroutine, waiting)
-
-
-async def _told(job: Callable[..., Awaitable[None]], ctx: Ctx, *args: Any) -> None:
-    """Runs a job, counts it for the queue page, and keeps the error that ended it."""
-    heartbeat: Heartbeat | None = ctx.get("heartbeat")
-    try:
-        await job(ctx, *args)
-    except DatabaseAway:
-        raise
-    except Exception as error:
-        worker = heartbeat.name if heartbeat else ""
-        await keep_failure(job.__name__, args, worker=worker, error=error)
-        if heartbeat:
-            heartbeat.ended(job.__name__, failed=True)
-        raise
-    if heartbeat:
-        heartbeat.ended(job.__name__, failed=False)
-
-
-async def _in_orm(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Raises DatabaseAway, as the ledger does, where the ORM has its own error."""
-    try:
-        return await in_orm(function, *args, **kwargs)
-    except OperationalError as error:
-        raise DatabaseAway(str(error)) from error
 
 
 @_waits_for_the_database
@@ -250,13 +219,13 @@ async def look_through(ctx: Ctx) -> None:
 @_waits_for_the_database
 async def count_books(ctx: Ctx) -> None:
     """Counts the books of campaigns that may have changed."""
-    await _in_orm(keep_books)
+    await in_orm_or_away(keep_books)
 
 
 @_waits_for_the_database
 async def keep_diary(ctx: Ctx) -> None:
     """Writes down what every line does, or why it sends nothing."""
-    await _in_orm(note_spells)
+    await in_orm_or_away(note_spells)
 
 
 @_waits_for_the_database
@@ -266,8 +235,8 @@ async def remove_deleted(ctx: Ctx) -> None:
     And what was kept of the answers to programs for long enough.
     """
     ends_at = time.monotonic() + REMOVE_S
-    await _in_orm(forget_old)
-    while await _in_orm(remove_some):
+    await in_orm_or_away(forget_old)
+    while await in_orm_or_away(remove_some):
         if time.monotonic() > ends_at:
             break
         await asyncio.sleep(BREATH_S)
@@ -282,7 +251,7 @@ async def import_list(ctx: Ctx, upload_id: int) -> None:
     def is_to_stop() -> bool:
         return resources.stopping.is_set() or time.monotonic() > until
 
-    has_ended = await _in_orm(
+    has_ended = await in_orm_or_away(
         imports.go_on,
         upload_id=upload_id,
         delays=resources.delays,
@@ -299,8 +268,8 @@ async def look_after_imports(ctx: Ctx) -> None:
     resources: WorkerResources = ctx["resources"]
     now = await resources.ledger.now()
     since = now - timedelta(seconds=STANDS_STILL_S)
-    standing = await _in_orm(uploads.standing_still, since=since)
-    await _in_orm(uploads.forget_unsaved, now=now)
+    standing = await in_orm_or_away(uploads.standing_still, since=since)
+    await in_orm_or_away(uploads.forget_unsaved, now=now)
     for upload_id in standing:
         name = f"sweep:{now.timestamp() * 1000:.0f}"
         await resources.doorbell.ring_import(upload_id, name=name)
