@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,7 +20,7 @@ ADDRESSES = {
 
 
 def main(folder: Path) -> int:
-    """Makes what is missing; the first time it shows how to sign in."""
+    """Makes what is missing, and tells how to sign in."""
     is_first = not (folder / NAMES[0]).exists()
     made = {name: kept_secret(folder, name, size=24) for name in NAMES}
     for name, address in ADDRESSES.items():
@@ -36,10 +37,21 @@ def main(folder: Path) -> int:
     except ImproperlyConfigured as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
-    if is_first and settings.BASIC_AUTH_IS_GENERATED:
-        ((user, password),) = users.items()
-        print(f"Sign in at http://127.0.0.1/ as {user} with the password {password}")
+    print(_how_to_sign_in(users, settings.BASIC_AUTH_IS_GENERATED, is_first))
     return 0
+
+
+def _how_to_sign_in(
+    users: Mapping[str, str], is_generated: bool, is_first: bool
+) -> str:
+    """In a line: the password once, then where it can be read."""
+    names = ", ".join(users)
+    if not is_generated:
+        return f"Sign in as {names}, with the password in BASIC_AUTH_USERS"
+    if is_first:
+        return f"Sign in as {names} with the password {users[names]}"
+    kept = "docker compose exec web cat var/secrets/BASIC_AUTH_PASSWORD"
+    return f"Sign in as {names}; the password was shown at the first start: {kept}"
 
 
 if __name__ == "__main__":
