@@ -1,12 +1,18 @@
-"""Runs all tests on SQLite, then all of them on a private MariaDB: `make test`."""
+"""Runs all tests on SQLite and, beside them, on a private MariaDB: `make test`."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
+from asgi_app import children
 from asgi_app.install import APT
 from tests.browser.chromium import NoChromium, chromium_program
 from tests.mariadb import NoMariaDB, private_mariadb
@@ -19,25 +25,36 @@ _NOTICE = """
     {apt} {packages}
 ******************************************************************************
 """
+_LOOK_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 only if everything that could be run has passed."""
     notices = []
-    failed = _pytest("SQLite", "", arguments)
-    try:
-        chromium_program()
-    except NoChromium as exc:
-        instead = "The pages were tried without one only"
-        notices.append(_notice("IN A BROWSER", exc, instead, CHROMIUM))
-    try:
-        if importlib.util.find_spec("MySQLdb") is None:
-            raise NoMariaDB("the Python package mysqlclient is not installed")
-        with private_mariadb() as url:
-            failed |= _pytest("MariaDB", url, arguments)
-    except NoMariaDB as exc:
-        instead = "All tests ran on SQLite only"
-        notices.append(_notice("ON MARIADB", exc, instead, MARIADB))
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    with contextlib.ExitStack() as stack:
+        on_mariadb: tuple[subprocess.Popen[bytes], Path] | None = None
+        try:
+            if importlib.util.find_spec("MySQLdb") is None:
+                raise NoMariaDB("the Python package mysqlclient is not installed")
+            url = stack.enter_context(private_mariadb())
+            on_mariadb = stack.enter_context(_running_beside(command, url))
+        except NoMariaDB as exc:
+            instead = "All tests ran on SQLite only"
+            notices.append(_notice("ON MARIADB", exc, instead, MARIADB))
+        try:
+            chromium_program()
+        except NoChromium as exc:
+            instead = "The pages were tried without one only"
+            notices.append(_notice("IN A BROWSER", exc, instead, CHROMIUM))
+        print("\n=== tests on SQLite ===", flush=True)
+        on_sqlite = subprocess.run(
+            command, env={**os.environ, "DATABASE_URL": ""}, check=False
+        )
+        failed = on_sqlite.returncode != 0
+        if on_mariadb:
+            print("\n=== tests on MariaDB, run beside them ===", flush=True)
+            failed |= _follow(*on_mariadb) != 0
     for notice in notices:
         print(notice, flush=True)
     failed |= bool(notices and os.environ.get("CI"))
@@ -50,14 +67,30 @@ def _notice(where: str, reason: Exception, instead: str, packages: str) -> str:
     )
 
 
-def _pytest(database: str, url: str, arguments: list[str]) -> bool:
-    print(f"\n=== tests on {database} ===", flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *arguments],
-        env={**os.environ, "DATABASE_URL": url},
-        check=False,
-    )
-    return done.returncode != 0
+@contextlib.contextmanager
+def _running_beside(
+    command: list[str], url: str
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """The process and the file that it prints to; it ends with the block."""
+    with tempfile.NamedTemporaryFile(prefix="tests-on-mariadb-") as output:
+        process = children.spawn(command, env={"DATABASE_URL": url}, output=output.file)
+        try:
+            yield process, Path(output.name)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _follow(process: subprocess.Popen[bytes], output: Path) -> int:
+    """Prints what a process has printed, and prints, to its end; its exit code."""
+    with output.open(errors="replace") as printed:
+        while True:
+            code = process.poll()
+            sys.stdout.write(printed.read())
+            sys.stdout.flush()
+            if code is not None:
+                return code
+            time.sleep(_LOOK_S)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ class Site:
     """A browser of anna's."""
 
     http: httpx.AsyncClient
+    # Set, it ends every connection that still waits for its answer.
+    hung_up: asyncio.Event
 
     async def get(self, path: str) -> httpx.Response:
         return await self.http.get(path)
@@ -40,6 +43,7 @@ class Site:
 @asynccontextmanager
 async def open_site() -> AsyncIterator[Site]:
     """Serves the site with the resources that the settings name."""
+    hung_up = asyncio.Event()
     async with open_resources() as resources:
         gate = Gate(site_application)
 
@@ -47,14 +51,25 @@ async def open_site() -> AsyncIterator[Site]:
             state = {"resources": resources}
             # Whatever the browser thinks: TLS ends before us.
             request = {**scope, "scheme": "http", "state": state}
-            await gate(as_sent(request), receive, send)
+            is_read = False
+
+            async def hear() -> Any:
+                nonlocal is_read
+                if is_read:
+                    await hung_up.wait()
+                    return {"type": "http.disconnect"}
+                message = await receive()
+                is_read = not message.get("more_body")
+                return message
+
+            await gate(as_sent(request), hear, send)
 
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
             base_url="http://localhost",
             auth=("anna", "correct horse"),
         ) as http:
-            yield Site(http)
+            yield Site(http, hung_up)
 
 
 def form(line: Line, **changed: str) -> dict[str, str]:
