@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import (
+    copying,
     editing,
     in_pieces,
     removal,
@@ -45,6 +47,7 @@ async def copy(request: HttpRequest, campaign_id: int) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 whom=form.cleaned_data["whom"],
                 operator=operator_of(request),
+                show=partial(_show, operator_of(request)),
             )
         except services.NobodyToSendTo:
             form.add_error(
@@ -88,10 +91,9 @@ async def edit(request: HttpRequest, campaign_id: int) -> HttpResponse:
         await in_orm(
             editing.edit_campaign,
             campaign_id=campaign_id,
-            name=form.cleaned_data["name"],
-            remark=form.cleaned_data["note"],
+            changes=form.changes,
             operator=operator_of(request),
-            draft=form.draft_change,
+            seen=form.cleaned_data["seen"],
         )
     except Campaign.DoesNotExist as error:
         raise Http404 from error
@@ -126,6 +128,13 @@ async def delete(request: HttpRequest, campaign_id: int) -> HttpResponse:
         status = 422 if may_be else 409
     ctx = {"campaign": campaign, "form": form, "may_be": may_be}
     return render(request, "campaigns/delete.html", ctx, status=status)
+
+
+async def _show(operator: str, draft_id: int, left_out: int) -> int:
+    await in_orm(
+        copying.finish_copy, draft_id=draft_id, left_out=left_out, operator=operator
+    )
+    return draft_id
 
 
 async def _find(campaign_id: int) -> Campaign:

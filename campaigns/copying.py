@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
 from campaigns.by_index import BY_PLACE, by_index
@@ -140,18 +141,24 @@ def _row_of(draft_id: int) -> tuple[list[str], list[str], list[Any]]:
 
 
 def finish_copy(*, draft_id: int, left_out: int, operator: str) -> None:
-    """Shows the draft; raises NobodyToSendTo, and drops it, when it is empty."""
+    """Shows the draft; raises NobodyToSendTo when it is empty."""
     with transaction.atomic():
         total = Message.objects.filter(campaign=draft_id).count()
-        drafts = Campaign.including_deleted.filter(
-            pk=draft_id, status=CampaignStatus.DRAFT, deleted_at__isnull=False
-        )
-        now = orm_now()
         if not total:
-            drafts.delete()
-        elif drafts.update(total=total, waiting=total, deleted_at=None):
+            raise NobodyToSendTo
+        now = orm_now()
+        if _hidden(draft_id).update(total=total, waiting=total, deleted_at=None):
             note(draft_id, "copied", operator, now, count=total)
             if left_out:
                 note(draft_id, "left_out", operator, now, count=left_out)
-    if not total:
-        raise NobodyToSendTo
+
+
+def drop_unless_shown(*, draft_id: int) -> None:
+    """Has what was made in vain removed at once, and not hours later."""
+    _hidden(draft_id).update(deleted_at=orm_now())
+
+
+def _hidden(draft_id: int) -> QuerySet[Campaign]:
+    return Campaign.including_deleted.filter(
+        pk=draft_id, status=CampaignStatus.DRAFT, deleted_at__isnull=False
+    )

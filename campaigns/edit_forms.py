@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from campaigns import text_words, wording
 from campaigns.copying import Whom, count_of
-from campaigns.editing import DraftChange
+from campaigns.editing import Changes, mark_of
 from campaigns.forms import NAME_LIMIT
 from campaigns.models import TEXT_LIMIT, Campaign
 from campaigns.states import CampaignStatus, Pacing
@@ -83,6 +83,8 @@ class EditForm(forms.Form):
         coerce=Pacing,
         widget=forms.RadioSelect,
     )
+    # So that who saves does not overrule unseen what a colleague has changed.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class EditForm(forms.Form):
             "text": campaign.text,
             "line": str(campaign.line_id),
             "pacing": campaign.pacing,
+            "seen": mark_of(campaign),
         }
         super().__init__(data, initial=initial, label_suffix="")
         self.is_draft = campaign.status == CampaignStatus.DRAFT
@@ -116,12 +119,10 @@ class EditForm(forms.Form):
                 del self.fields[name]
 
     @property
-    def draft_change(self) -> DraftChange | None:
-        """What a draft is changed to; None where it is a draft no more."""
-        if not self.is_draft:
-            return None
-        cleaned = self.cleaned_data
-        return DraftChange(cleaned["text"], cleaned["line"], cleaned["pacing"])
+    def changes(self) -> Changes:
+        """All that the form holds: of what is a draft no more, its name and note."""
+        held = {name: self.cleaned_data[name] for name in self.fields if name != "seen"}
+        return Changes(**held)
 
     def clean_note(self) -> str:
         return _plain(self.cleaned_data["note"])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from django.db import transaction
 
 from asgi_app.database import orm_now
 from campaigns.by_index import BY_PLACE, by_index
-from campaigns.models import TEXT_LIMIT, Campaign, Message
-from campaigns.services import NotPossibleNow, need_whole_list, note
+from campaigns.models import TEXT_LIMIT, Action, Campaign, Message
+from campaigns.refusals import EditedMeanwhile, NotPossibleNow
+from campaigns.services import need_whole_list, note
 from campaigns.states import CampaignStatus, MessageStatus, Pacing
 from campaigns.texts import Template
 from chatapp.models import Line
@@ -35,45 +39,76 @@ class Misfits:
 
 
 @dataclass(frozen=True)
-class DraftChange:
-    """What may be changed while nothing has been sent."""
+class Changes:
+    """What is to be another; None leaves it as it is. Of a draft all may be changed."""
 
-    text: str
-    line: Line
-    pacing: Pacing
+    name: str | None = None
+    note: str | None = None
+    text: str | None = None
+    line: Line | None = None
+    pacing: Pacing | None = None
+
+    @property
+    def columns(self) -> Mapping[str, object]:
+        """The changed columns with their values."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: to for name, to in told.items() if to is not None}
+
+    @property
+    def are_for_a_draft(self) -> bool:
+        return not self.columns.keys() <= {"name", "note"}
+
+
+def mark_of(campaign: Campaign) -> str:
+    """The same as long as nobody changes what can be changed."""
+    shown = [
+        campaign.name,
+        campaign.note,
+        campaign.text,
+        campaign.line_id,
+        campaign.pacing,
+    ]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
 
 
 def edit_campaign(
-    *,
-    campaign_id: int,
-    name: str,
-    remark: str,
-    operator: str,
-    draft: DraftChange | None = None,
+    *, campaign_id: int, changes: Changes, operator: str, seen: str | None = None
 ) -> None:
-    """Stores a new name and note, and of a draft the rest.
+    """Stores what is to be another, and nothing else.
 
-    Raises Campaign.DoesNotExist, NotPossibleNow when it is a draft no more,
+    With `seen`, the mark of what was shown, nobody else's change is overruled. Raises
+    Campaign.DoesNotExist, EditedMeanwhile, NotPossibleNow when it is a draft no more,
     and ListNotIn while its list is coming in.
     """
-    changes: dict[str, object] = {"name": name, "note": remark}
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-        if draft is not None:
+        columns = {
+            column: to
+            for column, to in changes.columns.items()
+            if getattr(campaign, column) != to
+        }
+        if changes.are_for_a_draft:
             if campaign.status != CampaignStatus.DRAFT:
                 raise NotPossibleNow(campaign.state)
-            # What is still to come in is fitted to the text as it is.
-            need_whole_list(campaign_id)
-            changes |= {"text": draft.text, "line": draft.line, "pacing": draft.pacing}
-            if draft.pacing != campaign.pacing:
-                changes["draw_anew"] = draft.pacing == Pacing.EACH_ON_ITS_OWN
-                # One after another is sent without delays of its own.
-                Message.objects.filter(
-                    campaign=campaign, status=MessageStatus.WAITING, delay_ms__gt=0
-                ).update(delay_ms=0)
-        if any(getattr(campaign, column) != to for column, to in changes.items()):
-            Campaign.objects.filter(pk=campaign_id).update(**changes)
+            if not columns.keys() <= {"name", "note"}:
+                # What is still to come in is fitted to the text as it is.
+                need_whole_list(campaign_id)
+        if seen is not None and seen != mark_of(campaign):
+            raise EditedMeanwhile(_last_editor(campaign_id))
+        if "pacing" in columns:
+            columns["draw_anew"] = columns["pacing"] == Pacing.EACH_ON_ITS_OWN
+            # One after another is sent without delays of its own.
+            Message.objects.filter(
+                campaign=campaign, status=MessageStatus.WAITING, delay_ms__gt=0
+            ).update(delay_ms=0)
+        if columns:
+            Campaign.objects.filter(pk=campaign_id).update(**columns)
             note(campaign_id, "edited", operator, orm_now())
+
+
+def _last_editor(campaign_id: int) -> str:
+    edits = Action.objects.filter(campaign=campaign_id, verb="edited")
+    return edits.order_by("-pk").values_list("operator", flat=True).first() or ""
 
 
 def needs_a_look(template: Template) -> bool:
@@ -91,10 +126,10 @@ def find_misfits(
     rows = Message.objects.filter(campaign=campaign_id, pk__gt=after).order_by("pk")
     with by_index(BY_PLACE):
         window = list(rows.values_list("pk", "fields")[:WINDOW])
-    for _, fields in window:
-        if names := template.missing(fields or {}):
+    for _, values in window:
+        if names := template.missing(values or {}):
             misfits.missing.update(names)
-        elif (length := template.longest(fields or {})) > TEXT_LIMIT:
+        elif (length := template.longest(values or {})) > TEXT_LIMIT:
             misfits.too_long += 1
             misfits.longest = max(misfits.longest, length)
     return window[-1][0] if window else None

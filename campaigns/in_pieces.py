@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -13,16 +15,23 @@ from campaigns.edit_forms import WHOM
 from campaigns.models import Campaign
 from campaigns.texts import Template
 
+T = TypeVar("T")
+# What shows a copy whose rows are all there: its id, and how many were left out.
+Show = Callable[[int, int], Awaitable[T]]
+
 # Copies that are being made; the loop itself holds its tasks weakly.
-_under_way: set[asyncio.Task[int]] = set()
+_under_way: set[asyncio.Task[Any]] = set()
 
 
-async def copy(campaign: Campaign, *, name: str, whom: Whom, operator: str) -> int:
-    """Makes a copy to its end, whatever becomes of the browser; returns the draft's id.
+async def copy(
+    campaign: Campaign, *, name: str, whom: Whom, operator: str, show: Show[T]
+) -> T:
+    """Makes a copy to its end, whatever becomes of the browser; returns `show`'s word.
 
-    Raises NobodyToSendTo and Campaign.DoesNotExist.
+    A copy that `show` does not show is removed. Raises what it raises, and
+    Campaign.DoesNotExist.
     """
-    making = asyncio.create_task(_copy(campaign, name, whom, operator))
+    making = asyncio.create_task(_copy(campaign, name, whom, operator, show))
     _under_way.add(making)
     making.add_done_callback(_under_way.discard)
     return await asyncio.shield(making)
@@ -43,7 +52,9 @@ async def misfits(campaign: Campaign, template: Template) -> editing.Misfits:
     return found
 
 
-async def _copy(campaign: Campaign, name: str, whom: Whom, operator: str) -> int:
+async def _copy(
+    campaign: Campaign, name: str, whom: Whom, operator: str, show: Show[T]
+) -> T:
     remark = _("Copied from ‹%(name)s›: %(whom)s.") % {
         "name": campaign.name,
         "whom": str(WHOM[whom][0]).lower(),
@@ -55,6 +66,15 @@ async def _copy(campaign: Campaign, name: str, whom: Whom, operator: str) -> int
         remark=remark,
         operator=operator,
     )
+    try:
+        left_out = await _copy_rows(campaign, draft_id, whom)
+        return await show(draft_id, left_out)
+    finally:
+        await in_orm(copying.drop_unless_shown, draft_id=draft_id)
+
+
+async def _copy_rows(campaign: Campaign, draft_id: int, whom: Whom) -> int:
+    """How many were left out."""
     after: int | None = 0
     left_out = 0
     while after is not None:
@@ -67,7 +87,4 @@ async def _copy(campaign: Campaign, name: str, whom: Whom, operator: str) -> int
         )
         after = piece.after
         left_out += piece.left_out
-    await in_orm(
-        copying.finish_copy, draft_id=draft_id, left_out=left_out, operator=operator
-    )
-    return draft_id
+    return left_out

@@ -9,6 +9,8 @@ from campaigns.refusals import (
     AlreadyListed,
     CampaignError,
     ChangedSinceShown,
+    EditedMeanwhile,
+    EndsBeforeStart,
     HasExpired,
     ListNotIn,
     NobodyToSendTo,
@@ -36,6 +38,8 @@ def in_words(error: CampaignError) -> str:
             "Its last moment has passed: what still waits expires. Choose a later one, "
             "or none, where it should be sent all the same."
         )
+    if isinstance(error, EndsBeforeStart):
+        return _("Its last moment is before its start. Choose a later one, or none.")
     if isinstance(error, StartIsOver):
         return _("The time at which it was to start has passed. Choose another.")
     if isinstance(error, NobodyToSendTo):
@@ -53,6 +57,11 @@ def in_words(error: CampaignError) -> str:
             "Nothing was started: the list, the text or the line is not what you were "
             "shown. Please look at it again."
         )
+    if isinstance(error, EditedMeanwhile):
+        return _(
+            "%(by)s has changed this campaign meanwhile. What you typed is kept: "
+            "please open the page anew beside it, and compare."
+        ) % {"by": error.by}
     if isinstance(error, TextCannotBeSent):
         return fault_in_words(error.fault)
     return str(error)

@@ -51,6 +51,14 @@ class ChangedSinceShown(CampaignError):
     """The list, the text, the line or the pacing is not what was agreed to."""
 
 
+class EditedMeanwhile(CampaignError):
+    """Somebody else has changed it since it was shown; `by` is who, where known."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(f"{by} has changed it meanwhile")
+
+
 class OfNoUseAnyMore(CampaignError):
     """Its last moment has passed."""
 
@@ -60,6 +68,13 @@ class OfNoUseAnyMore(CampaignError):
 
 class HasExpired(OfNoUseAnyMore):
     """It passed after the start: what still waits is never sent."""
+
+
+class EndsBeforeStart(CampaignError):
+    """It would be of no use any more at the moment at which it starts by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("its last moment is before its start")
 
 
 class StartIsOver(CampaignError):

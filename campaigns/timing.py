@@ -11,6 +11,7 @@ from django.utils import timezone
 from asgi_app.database import orm_now
 from campaigns.last_moment import LastMoment, propose
 from campaigns.models import Campaign, SliceMember
+from campaigns.refusals import EndsBeforeStart
 from campaigns.services import (
     NotPossibleNow,
     OfNoUseAnyMore,
@@ -38,13 +39,16 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
     """Keeps how a draft is to start; of what was started only until when it is of use.
 
     A last moment that has passed since the start stays. Raises NotPossibleNow,
-    StartIsOver or OfNoUseAnyMore.
+    StartIsOver, OfNoUseAnyMore or EndsBeforeStart.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
         now = orm_now()
         changes: dict[str, datetime | int | None] = {"use_until": timing.use_until}
+        is_scheduled = campaign.status == CampaignStatus.SCHEDULED
+        start_at = campaign.start_at if is_scheduled else None
         if campaign.status == CampaignStatus.DRAFT:
+            start_at = timing.start_at
             if timing.start_at is not None and timing.start_at <= now:
                 raise StartIsOver
             changes |= {"start_at": timing.start_at, "slice_size": timing.slice_size}
@@ -53,11 +57,11 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
         else:
             # Whether the sweep has been there yet changes nothing.
             refuse_what_is_over(campaign, now)
-        begins = now
-        if campaign.status == CampaignStatus.SCHEDULED and campaign.start_at:
-            begins = max(now, campaign.start_at)
-        if timing.use_until is not None and timing.use_until <= begins:
-            raise OfNoUseAnyMore
+        if timing.use_until is not None:
+            if timing.use_until <= now:
+                raise OfNoUseAnyMore
+            if start_at is not None and timing.use_until <= start_at:
+                raise EndsBeforeStart
         Campaign.objects.filter(pk=campaign_id).update(**changes)
         note(campaign_id, "timed", operator, now)
 

@@ -16,12 +16,20 @@ from pydantic import Field
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
-from campaigns import drafts, editing, in_pieces, removal, selectors, text_words
+from campaigns import (
+    copying,
+    drafts,
+    editing,
+    in_pieces,
+    removal,
+    selectors,
+    text_words,
+)
 from campaigns.api import reading
 from campaigns.api.campaign_shapes import CampaignBrief, CampaignShape, LookShape
 from campaigns.api.guard import resources_of
 from campaigns.api.lists import FileOrder, Phones, source_of
-from campaigns.api.once import REPLAYED, Done, once, told_before
+from campaigns.api.once import Done, once, told_before
 from campaigns.api.problems import Fault, Problem
 from campaigns.api.shapes import Id, Order, Page
 from campaigns.copying import Whom
@@ -110,29 +118,37 @@ async def read_campaign(request: HttpRequest, campaign_id: Id) -> CampaignShape:
 async def edit_campaign(
     request: HttpRequest, campaign_id: Id, order: EditOrder
 ) -> CampaignShape:
-    """Changes name and note at any time, the rest while it is a draft."""
+    """Changes what is told and nothing else: name and note at any time.
+
+    The rest while it is a draft, and its list is in.
+    """
     campaign = await in_orm(_find, campaign_id)
+    told = order.model_dump(exclude_none=True)
     is_draft = campaign.status == CampaignStatus.DRAFT
-    if not is_draft and (order.text or order.line or order.pacing):
+    if not is_draft and not told.keys() <= {"name", "note"}:
         raise NotPossibleNow(campaign.state)
     form = EditForm(
-        _query(_edited(campaign, order)),
+        _query(_shown(campaign) | told),
         campaign=campaign,
         lines=await in_orm(selectors.choosable_lines),
         now=timezone.now(),
     )
-    if form.is_valid() and form.template and editing.needs_a_look(form.template):
+    form.full_clean()
+    if "text" in told and form.template and editing.needs_a_look(form.template):
         misfits = await in_pieces.misfits(campaign, form.template)
         for said in text_words.misfits(misfits):
             form.add_error("text", said)
-    refuse_unless_valid(form)
+    # What is wrong with the rest was so before, and does not change.
+    wrong = {
+        name: found for name, found in form.errors.as_data().items() if name in told
+    }
+    if wrong:
+        raise Problem("invalid", faults=_faults(wrong))
     await in_orm(
         editing.edit_campaign,
         campaign_id=campaign_id,
-        name=form.cleaned_data["name"],
-        remark=form.cleaned_data["note"],
+        changes=editing.Changes(**{name: form.cleaned_data[name] for name in told}),
         operator=operator_of(request),
-        draft=form.draft_change,
     )
     return await in_orm(reading.read_campaign, campaign_id)
 
@@ -157,20 +173,22 @@ async def copy_campaign(
     name = copy_name(campaign, order.whom) if order.name is None else order.name
     form = CopyForm(_query({"name": name, "whom": order.whom}), campaign=campaign)
     refuse_unless_valid(form)
-    draft_id = await in_pieces.copy(
+    operator = operator_of(request)
+
+    async def show(draft_id: int, left_out: int) -> HttpResponse:
+        def finish() -> Done:
+            copying.finish_copy(draft_id=draft_id, left_out=left_out, operator=operator)
+            return _made(draft_id)
+
+        return await once(request, finish)
+
+    return await in_pieces.copy(
         campaign,
         name=form.cleaned_data["name"],
         whom=form.cleaned_data["whom"],
-        operator=operator_of(request),
+        operator=operator,
+        show=show,
     )
-    answer = await once(request, lambda: _made(draft_id))
-    if REPLAYED in answer.headers:  # another with this key has made one meanwhile
-        await in_orm(
-            removal.delete_campaign,
-            campaign_id=draft_id,
-            operator=operator_of(request),
-        )
-    return answer
 
 
 @router.get("/{campaign_id}/look", response=LookShape, summary="Look before the start")
@@ -234,17 +252,14 @@ def _made(draft_id: int, to_import: int | None = None) -> Done:
     )
 
 
-def _edited(campaign: Campaign, order: EditOrder) -> dict[str, Any]:
-    """All fields of the form: those of the campaign where none is ordered."""
+def _shown(campaign: Campaign) -> dict[str, Any]:
+    """All fields of the form, as they are."""
     return {
-        name: getattr(campaign, attribute) if told is None else told
-        for name, attribute, told in (
-            ("name", "name", order.name),
-            ("note", "note", order.note),
-            ("text", "text", order.text),
-            ("line", "line_id", order.line),
-            ("pacing", "pacing", order.pacing),
-        )
+        "name": campaign.name,
+        "note": campaign.note,
+        "text": campaign.text,
+        "line": campaign.line_id,
+        "pacing": campaign.pacing,
     }
 
 

@@ -58,6 +58,7 @@ KINDS: Mapping[str, Kind] = {
     "list_not_in": Kind(409, lazy("The list has not come in whole.")),
     "changed_since_shown": Kind(409, lazy("It has changed since it was read.")),
     "of_no_use_any_more": Kind(409, lazy("Its last moment has passed.")),
+    "ends_before_start": Kind(422, lazy("Its last moment is before its start.")),
     "start_is_over": Kind(409, lazy("The time of its start has passed.")),
     "text_cannot_be_sent": Kind(409, lazy("The text cannot be sent.")),
     "line_unusable": Kind(409, lazy("Nothing can be sent through this line now.")),
@@ -83,6 +84,8 @@ _OF_REFUSALS: Mapping[type[refusals.CampaignError], str] = {
     refusals.ChangedSinceShown: "changed_since_shown",
     refusals.OfNoUseAnyMore: "of_no_use_any_more",
     refusals.HasExpired: "of_no_use_any_more",
+    refusals.EditedMeanwhile: "changed_since_shown",
+    refusals.EndsBeforeStart: "ends_before_start",
     refusals.StartIsOver: "start_is_over",
     refusals.TextCannotBeSent: "text_cannot_be_sent",
 }

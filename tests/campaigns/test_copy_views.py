@@ -9,6 +9,7 @@ import pytest
 
 from asgi_app.database import in_orm
 from campaigns import copying, in_pieces
+from campaigns.editing import Changes, edit_campaign, mark_of
 from campaigns.ledger import Ledger
 from campaigns.models import Action, Campaign, Message
 from campaigns.services import start_campaign
@@ -16,7 +17,7 @@ from campaigns.states import MessageStatus
 from campaigns.stops import add_to_stop_list
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site, change, fresh, words
+from tests.campaigns.browser import Site, change, fresh, hidden, words
 from tests.campaigns.test_decisions import with_outcomes
 from tests.eventually import eventually
 
@@ -38,6 +39,7 @@ def draft_form(campaign: Campaign, **changed: str) -> dict[str, str]:
         "text": "Hello",
         "line": str(campaign.line_id),
         "pacing": "one_after_another",
+        "seen": mark_of(campaign),
     } | changed
 
 
@@ -103,7 +105,7 @@ async def test_a_copy_for_nobody_says_so_and_makes_nothing(
     answer = await site.post(path(campaign, "copy"), name="Kept", whom="everybody")
     assert answer.status_code == 409
     assert "Nobody is left" in words(answer) and 'value="Kept"' in answer.text
-    assert await in_orm(Campaign.including_deleted.count) == 1
+    assert await in_orm(Campaign.objects.count) == 1
 
 
 async def test_a_browser_that_goes_away_does_not_stop_a_copy(
@@ -159,10 +161,33 @@ async def test_of_what_was_started_only_name_and_note_change(
     campaign = await in_orm(lists.running, line, 1)
     shown = await site.get(path(campaign, "edit"))
     assert 'name="text"' not in shown.text and 'name="note"' in shown.text
-    await site.post(path(campaign, "edit"), name="New", note="why")
+    await site.post(
+        path(campaign, "edit"), name="New", note="why", seen=mark_of(campaign)
+    )
     found = await fresh(campaign)
     assert (found.name, found.note, found.text) == ("New", "why", "Hello 👋")
     assert "why" in words(await site.get(f"/campaigns/{campaign.pk}/"))
+
+
+async def test_what_a_colleague_has_changed_meanwhile_is_not_overruled(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    shown = await site.get(path(campaign, "edit"))
+    await in_orm(
+        edit_campaign,
+        campaign_id=campaign.pk,
+        changes=Changes(text="Boris's"),
+        operator="boris",
+    )
+    mine = draft_form(campaign, note="Anna's") | hidden(shown)
+    answer = await site.post(path(campaign, "edit"), **mine)
+    assert answer.status_code == 409
+    said = words(answer)
+    assert "Nothing was changed. boris has changed this campaign meanwhile" in said
+    assert "Anna&#x27;s</textarea>" in answer.text
+    found = await fresh(campaign)
+    assert (found.text, found.note) == ("Boris's", "")
 
 
 async def test_a_draft_that_was_started_meanwhile_says_so(

@@ -12,6 +12,7 @@ from campaigns.copying import (
     begin_copy,
     copy_piece,
     count_of,
+    drop_unless_shown,
     finish_copy,
 )
 from campaigns.ledger import Ledger
@@ -142,12 +143,17 @@ def test_who_is_on_the_stop_list_is_left_out_and_counted(
     assert noted(draft) == [("copied", "boris", 2), ("left_out", "boris", 1)]
 
 
-def test_a_copy_for_nobody_leaves_nothing_behind(
+def test_a_copy_for_nobody_is_not_shown_and_soon_gone(
     transactional_db: None, line: Line
 ) -> None:
     campaign = lists.draft(line, 3)
     with pytest.raises(NobodyToSendTo):
         copied(campaign, Whom.FAILED)
+    made = Campaign.including_deleted.exclude(pk=campaign.pk).get()
+    drop_unless_shown(draft_id=made.pk)
+    drop_unless_shown(draft_id=campaign.pk)  # which is shown
+    while remove_some():
+        pass
     assert [c.pk for c in Campaign.including_deleted.all()] == [campaign.pk]
 
 

@@ -17,7 +17,13 @@ from campaigns.hindrances import why_not_now
 from campaigns.ledger.entries import LostClaim
 from campaigns.ledger.moments import PAUSED_LATE
 from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
-from campaigns.refusals import HasExpired, NotPossibleNow, OfNoUseAnyMore, StartIsOver
+from campaigns.refusals import (
+    EndsBeforeStart,
+    HasExpired,
+    NotPossibleNow,
+    OfNoUseAnyMore,
+    StartIsOver,
+)
 from campaigns.services import (
     cancel_campaign,
     pause_campaign,
@@ -138,7 +144,10 @@ async def test_a_start_in_the_past_is_refused_with_all_kept(
 ) -> None:
     draft = await in_orm(lists.draft, line, 1)
     at = clock.now + timedelta(minutes=5)
-    await act(set_timing, draft, timing=Timing(start_at=at, use_until=at))
+    with pytest.raises(EndsBeforeStart):
+        await act(set_timing, draft, timing=Timing(start_at=at, use_until=at))
+    last = at + timedelta(minutes=1)
+    await act(set_timing, draft, timing=Timing(start_at=at, use_until=last))
     clock.go_on(minutes=5)
     with pytest.raises(StartIsOver):
         await act(start_campaign, draft)
@@ -147,6 +156,7 @@ async def test_a_start_in_the_past_is_refused_with_all_kept(
     with pytest.raises(OfNoUseAnyMore):
         await act(set_timing, draft, timing=Timing(use_until=at))
     await in_orm(Campaign.objects.update, start_at=None)
+    clock.go_on(minutes=1)
     with pytest.raises(OfNoUseAnyMore):
         await act(start_campaign, draft)
     assert (await fresh(draft)).status == CampaignStatus.DRAFT
@@ -221,7 +231,7 @@ async def test_what_is_scheduled_is_of_use_beyond_its_start(
 ) -> None:
     start_at = clock.now + timedelta(hours=2)
     campaign = await timed(desk.line, 2, start_at=start_at)
-    with pytest.raises(OfNoUseAnyMore):
+    with pytest.raises(EndsBeforeStart):
         await act(set_timing, campaign, timing=Timing(use_until=start_at))
     later = start_at + timedelta(hours=1)
     await act(set_timing, campaign, timing=Timing(use_until=later))

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
-from campaigns import selectors
-from campaigns.api import reading
+from campaigns import copying, in_pieces, removal, selectors
+from campaigns.api import campaigns as campaigns_api
+from campaigns.api import once, reading
 from campaigns.list_files import SMALL_ROWS
-from campaigns.models import Campaign, Message
-from campaigns.states import CampaignStatus, MessageStatus
+from campaigns.models import Campaign, Message, Upload
+from campaigns.states import CampaignStatus, MessageStatus, UploadState
 from campaigns.stops import add_to_stop_list
 from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.api.caller import Caller
-from tests.campaigns.browser import change, fresh, rings
+from tests.campaigns.browser import Site, change, fresh, rings
+from tests.eventually import eventually
 
 ROWS = [
     {"phone": "8 999 000 00 01", "values": {"Имя": "Анна, мл.", "City": "Пермь"}},
@@ -162,12 +166,45 @@ async def test_a_draft_is_changed_field_by_field(api: Caller, line: Line) -> Non
     assert (await fresh(campaign)).text == "Bye"
 
 
+async def test_two_that_change_a_campaign_at_once_keep_each_other_s_changes(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}"
+    for n in range(10):
+        note, text = {"note": f"from the CRM {n}"}, {"text": f"New price {n}"}
+        await asyncio.gather(
+            *(api.ask("PATCH", path, json=changed) for changed in (note, text))
+        )
+        found = await fresh(campaign)
+        assert {"note": found.note, "text": found.text} == note | text
+
+
+async def test_a_draft_is_renamed_whatever_its_line_and_its_list_do(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    await in_orm(Line.objects.filter(pk=line.pk).update, active=False)
+    await in_orm(
+        Upload.objects.create,
+        campaign=campaign,
+        state=UploadState.IMPORTING,
+        size=1,
+        layout={},
+    )
+    path = f"/campaigns/{campaign.pk}"
+    answer = await api.ask("PATCH", path, json={"name": "New"})
+    assert answer.json()["name"] == "New"
+    await api.refused("PATCH", path, "list_not_in", json={"text": "Bye"})
+
+
 async def test_of_what_was_started_only_name_and_note_are_changed(
     api: Caller, line: Line
 ) -> None:
     campaign = await in_orm(lists.running, line, 1)
     path = f"/campaigns/{campaign.pk}"
-    await api.refused("PATCH", path, "not_possible_now", json={"text": "Bye"})
+    for changed in ({"text": "Bye"}, {"text": ""}, {"line": line.pk}):
+        await api.refused("PATCH", path, "not_possible_now", json=changed)
     answer = await api.ask("PATCH", path, json={"name": "New"})
     assert answer.json()["name"] == "New"
 
@@ -206,6 +243,60 @@ async def test_a_copy_with_a_key_is_made_once(api: Caller, line: Line) -> None:
     path = f"/campaigns/{campaign.pk}/copies"
     first = await api.post(path, key="k", expected=201)
     assert await api.post(path, key="k", expected=201) == first
+    assert await in_orm(Campaign.including_deleted.count) == 2
+
+
+async def test_of_many_copies_with_one_key_one_is_left(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await in_orm(lists.draft, line, 3)
+    path, key = f"/campaigns/{campaign.pk}/copies", {"Idempotency-Key": "k"}
+    told_before = once.told_before
+    # All of them begin before the first is done.
+    all_ask = asyncio.Barrier(4)
+
+    async def in_orm_together(function: Callable[..., Any], *args: Any) -> Any:
+        if function is told_before:
+            await all_ask.wait()
+        return await in_orm(function, *args)
+
+    monkeypatch.setattr(campaigns_api, "in_orm", in_orm_together)
+    answers = await asyncio.gather(
+        *(
+            api.ask("POST", path, json={"name": name}, headers=key)
+            for name in ("One", "One", "Two", "Three")
+        )
+    )
+    made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert len(made) == 1
+    assert {answer.status_code for answer in answers} == {201, 422}
+    assert await in_orm(Campaign.objects.count) == 2
+    assert await in_orm(removal.remove_some)  # what was made in vain
+
+
+async def test_a_copy_whose_answer_was_not_awaited_is_told_to_who_asks_again(
+    api: Caller, site: Site, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_begun, is_gone = asyncio.Event(), asyncio.Event()
+
+    async def in_orm_when_gone(function: Callable[..., Any], **wanted: Any) -> Any:
+        if function is copying.copy_piece:
+            has_begun.set()
+            await is_gone.wait()
+        return await in_orm(function, **wanted)
+
+    monkeypatch.setattr(in_pieces, "in_orm", in_orm_when_gone)
+    campaign = await in_orm(lists.draft, line, 3)
+    path, key = f"/campaigns/{campaign.pk}/copies", {"Idempotency-Key": "k"}
+    asking = asyncio.create_task(site.http.post(f"/api{path}", json={}, headers=key))
+    await has_begun.wait()
+    site.hung_up.set()
+    await asyncio.gather(asking, return_exceptions=True)
+    site.hung_up.clear()
+    is_gone.set()
+    await eventually(lambda: not in_pieces._under_way)
+    again = await api.ask("POST", path, json={}, headers=key)
+    assert again.status_code == 201 and again.headers["Idempotent-Replayed"] == "true"
     assert await in_orm(Campaign.including_deleted.count) == 2
 
 

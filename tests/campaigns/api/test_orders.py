@@ -118,6 +118,10 @@ async def test_a_slice_goes_first_and_the_others_when_it_is_said(
     [
         ({"start_at": "2020-01-01T00:00:00Z"}, "start_is_over"),
         ({"use_until": "2020-01-01T00:00:00Z"}, "of_no_use_any_more"),
+        (
+            {"start_at": "2030-01-01T00:00:00Z", "use_until": "2029-01-01T00:00:00Z"},
+            "ends_before_start",
+        ),
         ({"start_at": "2030-01-01T00:00:00"}, "invalid"),  # whose time?
         ({"start_at": "0001-01-01T00:00:00+14:00"}, "invalid"),
         ({"start_at": "9999-12-31T23:59:59-14:00"}, "invalid"),
