@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 LOOK_S = 0.02
 
@@ -18,3 +22,9 @@ async def eventually(
             return
         await asyncio.sleep(LOOK_S)
     raise AssertionError(f"it did not come about within {within_s:g} s")
+
+
+def stand_still(process: subprocess.Popen[Any]) -> None:
+    """Stops a child of ours; returns once all of its threads have stopped."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)

@@ -16,7 +16,7 @@ from django.db import OperationalError, connection, connections
 from asgi_app import database
 from asgi_app.database import DatabaseAway, DatabaseError, Door
 from asgi_app.env import MYSQL_IDLE_S
-from tests.eventually import eventually
+from tests.eventually import eventually, stand_still
 from tests.mariadb import PrivateMariaDB
 
 
@@ -205,7 +205,7 @@ def test_the_orm_of_a_process_that_lasts_gives_up_a_server_that_stands_still(
         with orm.cursor() as cursor:
             cursor.execute("SELECT @@wait_timeout")
             assert cursor.fetchone() == (MYSQL_IDLE_S,)
-            server.process.send_signal(signal.SIGSTOP)
+            stand_still(server.process)
             with pytest.raises(OperationalError):
                 cursor.execute("SELECT 1")
     finally:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from campaigns.pacing import Delays
 from campaigns.succession import succeed
 from tests.campaigns.browser import Site, words
 from tests.campaigns.test_lifelines import other
-from tests.eventually import eventually
+from tests.eventually import eventually, stand_still
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -129,7 +128,7 @@ async def test_a_killed_worker_is_dead_at_once_and_stays_so_once_it_is_buried(
         await Heartbeat("other").beat()
         await Heartbeat("host:1").beat()
         assert await alive() == 2
-        process.send_signal(signal.SIGSTOP)
+        stand_still(process)
         assert await alive() == 2, "who is only slow may still send"
         process.kill()
         process.wait()

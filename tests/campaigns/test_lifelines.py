@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from campaigns import lifelines as lifelines_module
 from campaigns.lifelines import Lifelines, has_moved, name_of_worker
+from tests.eventually import stand_still
 
 HOLD = """
 import sys, time
@@ -42,7 +42,7 @@ def test_who_lives_is_not_dead_and_who_was_killed_is(tmp_path: Path) -> None:
     ours.hold("ours")
     with other(tmp_path) as process:
         assert ours.dead() == []
-        process.send_signal(signal.SIGSTOP)
+        stand_still(process)
         assert ours.dead() == [], "who is only slow may still send"
         process.kill()
         process.wait()
