@@ -70,12 +70,13 @@ async def test_a_key_that_was_used_for_something_else_is_refused(
     assert await in_orm(Campaign.objects.count) == 1
 
 
-@pytest.mark.parametrize("key", ["k" * 256, "ключ".encode(), "a\tb"])
+@pytest.mark.parametrize("key", ["", " ", "k" * 256, "ключ".encode(), "a\tb"])
 async def test_a_key_that_cannot_be_kept_is_refused(
     api: Caller, line: Line, key: str
 ) -> None:
     asked: dict[str, Any] = {"json": new(), "headers": {"Idempotency-Key": key}}
     await api.refused("POST", "/campaigns", "invalid", **asked)
+    assert not await in_orm(Campaign.objects.count)
 
 
 async def test_what_was_refused_leaves_the_key_free(api: Caller, line: Line) -> None:
