@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
@@ -42,11 +43,37 @@ Name = Annotated[str, Field(min_length=1, max_length=60)]
 Cell = Annotated[str, Field(max_length=LONGEST_CELL)]
 
 
+def _a_value_a_column(values: dict[str, str]) -> dict[str, str]:
+    """The values of one row by their names, each in the first of its spellings.
+
+    Refuses two spellings that say different things: one would be lost.
+    """
+    first: dict[str, str] = {}
+    told: dict[str, str] = {}
+    for name, value in values.items():
+        spelling = first.setdefault(fold(name), name)
+        before = told.get(spelling, "").strip()
+        if before and value.strip() not in {"", before}:
+            raise PydanticCustomError(
+                "two_values",
+                "{one} and {other} are one column, and have different values",
+                {"one": spelling, "other": name},
+            )
+        told[spelling] = before or value
+    return told
+
+
+Values = Annotated[dict[Name, Value], AfterValidator(_a_value_a_column)]
+
+
 class PhoneRow(Order):
-    """A phone with the values that the text's variables stand for."""
+    """A phone with the values that the text's variables stand for.
+
+    Their names are compared as the text's are: case and white space do not count.
+    """
 
     phone: Cell
-    values: dict[Name, Value] = {}
+    values: Values = {}
 
 
 # Text in any shape that the page takes; or one phone, or row, an item.
@@ -81,11 +108,15 @@ def source_of(phones: Phones) -> ListSource | None:
 
 def _table(rows: Sequence[PhoneRow]) -> ListSource:
     """A table without a header: line 1 is the first item."""
-    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    names: dict[str, str] = {}
+    for row in rows:
+        for name in row.values:
+            names.setdefault(fold(name), name)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     for row in rows:
-        values = [_on_one_line(row.values.get(name, "")) for name in names]
+        told = {fold(name): value for name, value in row.values.items()}
+        values = [_on_one_line(told.get(name, "")) for name in names]
         writer.writerow([_on_one_line(row.phone), *values])
     data = file.getvalue().encode()
     layout = Layout(
@@ -94,7 +125,7 @@ def _table(rows: Sequence[PhoneRow]) -> ListSource:
         encoding="utf-8",
         delimiter=",",
         phones=(0,),
-        names=tuple(enumerate(names, start=1)),
+        names=tuple(enumerate(names.values(), start=1)),
     )
     return ListSource("", len(data), layout, data)
 
@@ -175,7 +206,7 @@ class Correction(Order):
 
     id: Id
     text: Cell
-    values: dict[Name, Value] = {}
+    values: Values = {}
 
 
 class CorrectOrder(Order):

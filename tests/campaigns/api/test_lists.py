@@ -54,6 +54,34 @@ async def test_a_row_without_a_value_that_the_text_needs_is_left_out(
     assert added.fields == {"city": "Perm"}
 
 
+async def test_a_column_may_be_spelt_in_different_ways(api: Caller, line: Line) -> None:
+    rows = [
+        {"phone": "89990000001", "values": {"Name": "Olga"}},
+        {"phone": "89990000002", "values": {"name": "Anna", " NAME": "Anna"}},
+        {"phone": "89990000003", "values": {" name ": "Inna", "Name": ""}},
+    ]
+    order = new(text="Dear {name|friend}", phones=rows)
+    made = await api.post("/campaigns", order, expected=201)
+    look = await api.get(f"/campaigns/{made['id']}/look")
+    said = ["Dear Olga", "Dear Anna", "Dear Inna"]
+    assert [it["text"] for it in look["texts"]] == said
+
+
+async def test_two_values_for_one_column_are_refused(api: Caller, line: Line) -> None:
+    values = {"Name": "Olga", "name": "Anna"}
+    row = {"phone": "89990000001", "values": values}
+    order = new(text="{name}", phones=["89990000002", row])
+    await api.refused("POST", "/campaigns", "invalid", json=order)
+    made = await api.post(
+        "/campaigns", new(phones=["no"] + order["phones"][:1]), expected=201
+    )
+    path = f"/campaigns/{made['id']}"
+    (remark,) = (await api.get(f"{path}/receipt"))["items"]
+    correction = {"id": remark["id"], "text": "89990000003", "values": values}
+    body = {"corrections": [correction]}
+    await api.refused("POST", f"{path}/corrections", "invalid", json=body)
+
+
 async def test_nobody_is_added_to_what_was_started(api: Caller, line: Line) -> None:
     campaign = await in_orm(lists.running, line, 1)
     path = f"/campaigns/{campaign.pk}/recipients"
