@@ -11,7 +11,7 @@ from asgi_app.database import orm_now
 from campaigns import listing, services
 from campaigns.models import Campaign, ListRemark, Upload
 from campaigns.pacing import Delays
-from campaigns.receipts import FINAL
+from campaigns.receipts import FINAL, PassedOver
 from campaigns.recipients import (
     Entry,
     Fields,
@@ -35,10 +35,14 @@ class Typed:
 
 @dataclass(frozen=True)
 class Corrected:
-    """How many phones came in, and what is still wrong, by the remark's id."""
+    """How many phones came in, and by the remark's id what is still wrong.
+
+    None of `passed_over` was looked at: what was typed there went nowhere.
+    """
 
     added: int
     wrong: Mapping[int, Remark]
+    passed_over: Mapping[int, PassedOver]
 
 
 def correct(
@@ -58,13 +62,14 @@ def correct(
     with transaction.atomic():
         campaign = services.locked_draft(campaign_id)
         services.need_whole_list(campaign_id)
-        remarks = ListRemark.objects.filter(
-            campaign=campaign, pk__in=typed, is_kept=False
-        ).exclude(reason__in=FINAL)
+        remarks = ListRemark.objects.filter(campaign=campaign).in_bulk(list(typed))
+        passed_over = {
+            pk: why for pk in typed if (why := _why_not(remarks.get(pk), typed[pk]))
+        }
         read = {
-            remark: _read(remark, typed[remark.pk], region)
-            for remark in remarks
-            if _is_changed(remark, typed[remark.pk])
+            remark: _read(remark, typed[pk], region)
+            for pk, remark in sorted(remarks.items())
+            if pk not in passed_over
         }
         found = {p for entries in read.values() for e in entries for p in e.phones}
         listed = listing.already_listed(campaign, found)
@@ -91,7 +96,17 @@ def correct(
             added += len(judged.recipients)
         if added:
             services.note(campaign_id, "corrected", operator, orm_now(), count=added)
-    return Corrected(added, wrong)
+    return Corrected(added, wrong, passed_over)
+
+
+def _why_not(remark: ListRemark | None, typed: Typed) -> PassedOver | None:
+    if remark is None:
+        return PassedOver.UNKNOWN
+    if remark.is_kept:
+        return PassedOver.IS_IN
+    if remark.reason in FINAL:
+        return PassedOver.FINAL
+    return None if _is_changed(remark, typed) else PassedOver.UNCHANGED
 
 
 def _is_changed(remark: ListRemark, typed: Typed) -> bool:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from campaigns.recipients import PhoneList, Reason
 
 # Nobody can write these right: the person is on the list, or wants no messages.
 FINAL = frozenset({Reason.DOUBLE, Reason.ON_STOP_LIST, Reason.GOT_LATELY})
+
+
+class PassedOver(StrEnum):
+    """Why what was typed for a line was not looked at."""
+
+    UNKNOWN = "unknown"  # the campaign's list has no such line
+    IS_IN = "is_in"  # corrected before, or kept from the beginning
+    FINAL = "final"  # nobody can write it right
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 from asgi_app import moments
 from campaigns.history import EventKind
 from campaigns.pacing import Duration
+from campaigns.receipts import PassedOver
 from campaigns.recipients import Reason
 from campaigns.states import (
     FINISHED,
@@ -192,6 +193,14 @@ REASONS: Mapping[str, StrOrPromise] = {
     Reason.LANDLINE: lazy("a landline; WhatsApp Business may run on it"),
     Reason.RESTORED: lazy("restored from Excel's notation; please compare"),
     Reason.CORRECTED: lazy("corrected by hand"),
+}
+
+# Why a correction was not looked at.
+PASSED_OVER: Mapping[str, StrOrPromise] = {
+    PassedOver.UNKNOWN: lazy("the list has no such line"),
+    PassedOver.IS_IN: lazy("this line is in already"),
+    PassedOver.FINAL: lazy("such a line cannot be corrected; add the phone by itself"),
+    PassedOver.UNCHANGED: lazy("nothing in this line was changed"),
 }
 
 

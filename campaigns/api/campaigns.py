@@ -28,7 +28,7 @@ from campaigns import (
 from campaigns.api import reading
 from campaigns.api.campaign_shapes import CampaignBrief, CampaignShape, LookShape
 from campaigns.api.guard import resources_of
-from campaigns.api.lists import FileOrder, Phones, source_of
+from campaigns.api.list_shapes import FileOrder, Phones, source_of
 from campaigns.api.once import Done, once, told_before
 from campaigns.api.problems import Fault, Problem
 from campaigns.api.shapes import Id, Order, Page

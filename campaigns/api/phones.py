@@ -15,7 +15,8 @@ from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import stops
 from campaigns.api.campaign_shapes import CampaignName
-from campaigns.api.lists import LineRemark, Phones, source_of
+from campaigns.api.list_shapes import Phones, source_of
+from campaigns.api.lists import LineRemark
 from campaigns.api.messages import MessageShape
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Fault, Problem

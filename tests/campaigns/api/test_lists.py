@@ -72,9 +72,7 @@ async def test_two_values_for_one_column_are_refused(api: Caller, line: Line) ->
     row = {"phone": "89990000001", "values": values}
     order = new(text="{name}", phones=["89990000002", row])
     await api.refused("POST", "/campaigns", "invalid", json=order)
-    made = await api.post(
-        "/campaigns", new(phones=["no"] + order["phones"][:1]), expected=201
-    )
+    made = await api.post("/campaigns", new(phones=["no", "89990000002"]), expected=201)
     path = f"/campaigns/{made['id']}"
     (remark,) = (await api.get(f"{path}/receipt"))["items"]
     correction = {"id": remark["id"], "text": "89990000003", "values": values}
@@ -120,6 +118,58 @@ async def test_remarks_are_read_page_by_page_and_corrected(
     assert [it["id"] for it in told["wrong"]] == [found[1]["id"]]
     kept = await in_orm(ListRemark.objects.get, pk=found[0]["id"])
     assert kept.reason == "corrected"
+
+
+async def test_a_correction_that_goes_nowhere_is_told(api: Caller, line: Line) -> None:
+    phones = ["89990000001", "89990000001", "no", "none"]
+    made = await api.post("/campaigns", new(phones=phones), expected=201)
+    path = f"/campaigns/{made['id']}"
+    double, first, second = [
+        it["id"] for it in (await api.get(f"{path}/receipt"))["items"]
+    ]
+    await api.post(
+        f"{path}/corrections", {"corrections": [{"id": first, "text": "89990000002"}]}
+    )
+    corrections = [
+        {"id": first, "text": "89990000003"},
+        {"id": double, "text": "89990000004"},
+        {"id": second, "text": "none"},
+        {"id": 99_999, "text": "89990000005"},
+    ]
+    told = await api.post(f"{path}/corrections", {"corrections": corrections})
+    assert told["added"] == 0
+    assert {it["id"]: it["reason"] for it in told["wrong"]} == {
+        first: "is_in",
+        double: "final",
+        second: "unchanged",
+        99_999: "unknown",
+    }
+    assert all(it["said"] for it in told["wrong"])
+
+
+async def test_a_line_of_another_campaign_is_not_corrected(
+    api: Caller, line: Line
+) -> None:
+    made = [
+        await api.post("/campaigns", new(phones=["89990000001", "no"]), expected=201)
+        for _ in range(2)
+    ]
+    (remark,) = (await api.get(f"/campaigns/{made[0]['id']}/receipt"))["items"]
+    order = {"corrections": [{"id": remark["id"], "text": "89990000002"}]}
+    told = await api.post(f"/campaigns/{made[1]['id']}/corrections", order)
+    assert [it["reason"] for it in told["wrong"]] == ["unknown"]
+
+
+async def test_two_corrections_of_one_line_are_refused(api: Caller, line: Line) -> None:
+    made = await api.post("/campaigns", new(phones=["89990000001", "no"]), expected=201)
+    path = f"/campaigns/{made['id']}"
+    (remark,) = (await api.get(f"{path}/receipt"))["items"]
+    corrections = [
+        {"id": remark["id"], "text": phone} for phone in ("89990000002", "89990000003")
+    ]
+    order = {"corrections": corrections}
+    await api.refused("POST", f"{path}/corrections", "invalid", json=order)
+    assert (await api.get(path))["counts"]["total"] == 1
 
 
 async def test_an_unknown_reason_is_refused(api: Caller, line: Line) -> None:

@@ -1,0 +1,124 @@
+"""Lists of phones as programs send them: text, rows with values, or a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+from collections.abc import Sequence
+from typing import Annotated
+
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from campaigns.api.problems import Fault, Problem
+from campaigns.api.shapes import Order
+from campaigns.layouts import Kind, Layout
+from campaigns.list_files import ListSource, from_text
+from campaigns.tables import VALUE_LENGTH
+from campaigns.texts import fold
+
+MOST_PHONES = 100_000
+LONGEST_CELL = 500
+
+Value = Annotated[str, Field(max_length=VALUE_LENGTH)]
+Name = Annotated[str, Field(min_length=1, max_length=60)]
+Cell = Annotated[str, Field(max_length=LONGEST_CELL)]
+
+
+def _a_value_a_column(values: dict[str, str]) -> dict[str, str]:
+    """The values of one row by their names, each in the first of its spellings.
+
+    Refuses two spellings that say different things: one would be lost.
+    """
+    first: dict[str, str] = {}
+    told: dict[str, str] = {}
+    for name, value in values.items():
+        spelling = first.setdefault(fold(name), name)
+        before = told.get(spelling, "").strip()
+        if before and value.strip() not in {"", before}:
+            raise PydanticCustomError(
+                "two_values",
+                "{one} and {other} are one column, and have different values",
+                {"one": spelling, "other": name},
+            )
+        told[spelling] = before or value
+    return told
+
+
+Values = Annotated[dict[Name, Value], AfterValidator(_a_value_a_column)]
+
+
+class PhoneRow(Order):
+    """A phone with the values that the text's variables stand for.
+
+    Their names are compared as the text's are: case and white space do not count.
+    """
+
+    phone: Cell
+    values: Values = {}
+
+
+# Text in any shape that the page takes; or one phone, or row, an item.
+Phones = str | Annotated[list[Cell | PhoneRow], Field(max_length=MOST_PHONES)]
+
+
+class FileOrder(Order):
+    """A .txt, .csv or .xlsx file."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    base64: str
+
+    def opened(self) -> SimpleUploadedFile:
+        try:
+            data = base64.b64decode(self.base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            faults = [Fault("file.base64", "not base64")]
+            raise Problem("invalid", faults=faults) from error
+        return SimpleUploadedFile(self.name, data)
+
+
+def source_of(phones: Phones) -> ListSource | None:
+    """Where the lines come from: rows with values are a table, the rest is text."""
+    if isinstance(phones, str):
+        return from_text(_plain(phones), region=settings.PHONE_REGION)
+    rows = [PhoneRow(phone=it) if isinstance(it, str) else it for it in phones]
+    if any(row.values for row in rows):
+        return _table(rows)
+    text = "\n".join(_on_one_line(row.phone) for row in rows)
+    return from_text(text, region=settings.PHONE_REGION)
+
+
+def _table(rows: Sequence[PhoneRow]) -> ListSource:
+    """A table without a header: line 1 is the first item."""
+    names: dict[str, str] = {}
+    for row in rows:
+        for name in row.values:
+            names.setdefault(fold(name), name)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    for row in rows:
+        told = {fold(name): value for name, value in row.values.items()}
+        values = [_on_one_line(told.get(name, "")) for name in names]
+        writer.writerow([_on_one_line(row.phone), *values])
+    data = file.getvalue().encode()
+    layout = Layout(
+        Kind.TABLE,
+        rows=len(rows),
+        encoding="utf-8",
+        delimiter=",",
+        phones=(0,),
+        names=tuple(enumerate(names.values(), start=1)),
+    )
+    return ListSource("", len(data), layout, data)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _on_one_line(cell: str) -> str:
+    return " ".join(cell.split())
