@@ -65,6 +65,14 @@ def resources_of(request: HttpRequest) -> Resources:
 def _refuse_other_sites(request: HttpRequest) -> None:
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    is_ours = origin is None or urlsplit(origin).netloc == request.get_host()
+    is_ours = origin is None or _host_of(origin) == request.get_host()
     if site not in {"none", "same-origin"} or not is_ours:
         raise Problem("foreign_origin")
+
+
+def _host_of(origin: str) -> str:
+    """The host with its port; "" for what is no origin."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from campaigns import layouts
 from campaigns.api.problems import Fault, Problem
 from campaigns.api.shapes import Order
 from campaigns.layouts import Kind, Layout
@@ -66,10 +67,22 @@ class PhoneRow(Order):
 Phones = str | Annotated[list[Cell | PhoneRow], Field(max_length=MOST_PHONES)]
 
 
-class FileOrder(Order):
-    """A .txt, .csv or .xlsx file."""
+def _of_a_file(name: str) -> str:
+    """A file's own name; refuses one that leads to a folder."""
+    own = layouts.source_of(name)
+    if own in {"", ".", ".."}:
+        raise PydanticCustomError("no_file_name", "this names no file")
+    return own
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+
+class FileOrder(Order):
+    """A .txt, .csv or .xlsx file; of its name what stands before it is left out."""
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=layouts.SOURCE_LENGTH),
+        AfterValidator(_of_a_file),
+    ]
     base64: str
 
     def opened(self) -> SimpleUploadedFile:

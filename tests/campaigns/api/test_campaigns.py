@@ -113,6 +113,14 @@ async def test_what_is_wrong_is_told_by_its_field_and_nothing_is_made(
     assert not await in_orm(Campaign.objects.count)
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "a/", "a/..", "C:\\", ""])
+async def test_a_file_without_a_name_is_refused(
+    api: Caller, line: Line, name: str
+) -> None:
+    file = {"name": name, "base64": base64.b64encode(b"89990000002").decode()}
+    await api.refused("POST", "/campaigns", "invalid", json=new(file=file))
+
+
 async def test_half_a_character_is_told_and_nothing_is_made(
     api: Caller, line: Line
 ) -> None:
