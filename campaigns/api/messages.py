@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import Router
 from pydantic import Field
 
@@ -26,6 +29,7 @@ from campaigns.states import MessageStatus
 
 router = Router(tags=["messages"])
 MOST_NAMED = 500
+MARK_LENGTH = 8
 
 
 class MessageShape(Shape):
@@ -174,21 +178,19 @@ async def list_messages(
     status: MessageStatus | None = None,
     code: Annotated[str, Field(max_length=100)] | None = None,
     sort: Sort = Sort.PLACE,
-    after: Annotated[str, Field(max_length=60)] = "",
+    after: Annotated[str, Field(max_length=60)] | None = None,
 ) -> Page[MessageShape]:
-    """A hundred at a time; follow `next` for more. `code` counts with a status only."""
-    cursor = Cursor.read(after) if after else None
-    if after and cursor is None:
-        raise Problem("invalid", faults=[Fault("after", "not from a `next`")])
-    wanted = Wanted(status, code if status else None, sort == Sort.TIME, cursor)
+    """A hundred at a time; follow `next` for more. `code` needs a status."""
+    if code is not None and status is None:
+        raise Problem("invalid", faults=[Fault("code", _("Only with a status."))])
+    asked = {"status": status, "code": code, "sort": sort}
+    # An empty code is one, too: that of the messages without a reason.
+    asked = {name: told for name, told in asked.items() if told is not None}
+    order = _Order(f"{campaign_id}?{urlencode(asked)}")
+    cursor = None if after is None else order.read(after)
+    wanted = Wanted(status, code, sort == Sort.TIME, cursor)
     page = await in_orm(_read, campaign_id, wanted)
-    asked = {
-        "status": status or "",
-        "code": code or "",
-        "sort": sort,
-        "after": page.next,
-    }
-    query = urlencode({name: told for name, told in asked.items() if told})
+    query = urlencode(asked | {"after": order.sealed(page.next)})
     return Page(
         items=[MessageShape.of(message) for message in page.messages],
         next=f"/api/campaigns/{campaign_id}/messages?{query}" if page.next else None,
@@ -218,7 +220,7 @@ async def decide(
 ) -> HttpResponse:
     """Settles what is unsure, or tries again what failed."""
     if order.code is not None and order.decision != Decision.RETRY:
-        raise Problem("invalid", faults=[Fault("code", "for a retry only")])
+        raise Problem("invalid", faults=[Fault("code", _("For a retry only."))])
 
     def do() -> Done:
         campaign = Campaign.objects.get(pk=campaign_id)
@@ -233,6 +235,29 @@ async def decide(
         return Done(Decided(decided=decided), line_id=line_id)
 
     return await once(request, do)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The places of one list, each with a mark of that list.
+
+    In the order of another list, a place of this one leaves messages out.
+    """
+
+    listed: str
+
+    def sealed(self, place: str) -> str:
+        told = hashlib.sha256(f"{self.listed} {place}".encode()).hexdigest()
+        return f"{place}.{told[:MARK_LENGTH]}"
+
+    def read(self, told: str) -> Cursor:
+        """Raises Problem for a place that this list has not told."""
+        place, _dot, _mark = told.rpartition(".")
+        cursor = Cursor.read(place)
+        if cursor is None or self.sealed(place) != told:
+            said = _("It is not from a `next` of this list.")
+            raise Problem("invalid", faults=[Fault("after", said)])
+        return cursor
 
 
 def _read(campaign_id: int, wanted: Wanted) -> MessagePage:

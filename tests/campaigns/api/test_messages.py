@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -31,7 +32,7 @@ async def test_messages_are_read_page_by_page(
 ) -> None:
     monkeypatch.setattr(message_pages, "PAGE", 2)
     campaign = await in_orm(lists.draft, line, 5)
-    for query in ("", "?status=waiting"):
+    for query in ("", "?status=waiting", "?status=waiting&code=", "?sort=place"):
         found: list[str] = []
         following: str | None = f"/api/campaigns/{campaign.pk}/messages{query}"
         while following:
@@ -39,6 +40,51 @@ async def test_messages_are_read_page_by_page(
             found += [it["phone"] for it in page["items"]]
             following = page["next"]
         assert found == [f"+7999000000{n}" for n in range(5)]
+
+
+async def test_an_empty_code_counts_on_every_page(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each on its own: the order in which they are due is not that of their ids."""
+    monkeypatch.setattr(message_pages, "PAGE", 2)
+    campaign = await in_orm(lists.draft, line, 7)
+
+    def draw() -> None:
+        for place, message in enumerate(Message.objects.filter(campaign=campaign)):
+            delay_ms = (place * 5) % 7
+            Message.objects.filter(pk=message.pk).update(delay_ms=delay_ms)
+
+    await in_orm(draw)
+    found = []
+    path: str | None = f"/campaigns/{campaign.pk}/messages?status=waiting&code="
+    while path:
+        page = await api.get(path.removeprefix("/api"))
+        found += [it["id"] for it in page["items"]]
+        path = page["next"]
+    assert len(found) == 7
+    assert found == sorted(found)
+
+
+async def test_a_place_counts_in_its_own_list_only(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_pages, "PAGE", 2)
+    made = [await in_orm(lists.draft, line, 3, start=start) for start in (0, 5)]
+    path, other = (f"/campaigns/{campaign.pk}/messages" for campaign in made)
+    told = {}
+    for query in ("", "status=waiting", "status=waiting&code="):
+        page = await api.get(f"{path}?{query}".rstrip("?"))
+        told[query] = httpx.URL(page["next"]).params["after"]
+        await api.refused("GET", f"{other}?{query}&after={told[query]}", "invalid")
+    for query in ("status=waiting", "sort=time", "status=failed"):
+        await api.refused("GET", f"{path}?{query}&after={told['']}", "invalid")
+    for after in ("0.5", "", ".", "7", "1.2.3", told[""] + "0", "9" * 18 + ".5"):
+        await api.refused("GET", f"{path}?after={after}", "invalid")
+
+
+async def test_a_code_without_a_status_is_refused(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    await api.refused("GET", f"/campaigns/{campaign.pk}/messages?code=x", "invalid")
 
 
 async def test_messages_are_found_by_status_and_code(api: Caller, line: Line) -> None:
