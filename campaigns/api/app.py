@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
@@ -20,9 +22,10 @@ from pydantic_core import from_json, to_json
 
 from asgi_app.context import program_version
 from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
+from campaigns.api.faults import invalid
 from campaigns.api.guard import BasicAuth
 from campaigns.api.once import HEADER, LONGEST_KEY
-from campaigns.api.problems import KINDS, MEDIA_TYPE, Fault, Problem, kind_of
+from campaigns.api.problems import KINDS, MEDIA_TYPE, Problem, kind_of
 from campaigns.refusal_words import in_words
 from campaigns.refusals import CampaignError
 
@@ -59,10 +62,17 @@ _PROBLEM = {
                 "type": "object",
                 "required": ["field", "detail"],
                 "properties": {
-                    "field": {"type": "string"},
+                    "field": {
+                        "type": "string",
+                        "description": "As it was asked: `phones[0].values.name`.",
+                    },
                     "detail": {"type": "string"},
                 },
             },
+        },
+        "more_errors": {
+            "type": "integer",
+            "description": "So many more are wrong than `errors` tells.",
         },
     },
 }
@@ -183,18 +193,20 @@ def _unknown(_error: Http404) -> Problem:
 
 @_handles(ValidationError)
 def _invalid(error: ValidationError) -> Problem:
-    return Problem(
-        "invalid",
-        faults=[
-            Fault(".".join(map(str, fault["loc"][1:])), fault["msg"])
-            for fault in error.errors
-        ],
-    )
+    return invalid(error.errors)
 
 
 @_handles(HttpError)
 def _unreadable(error: HttpError) -> Problem:
-    return Problem("bad_request", str(error))
+    """What Ninja answers when the parser has failed, which says where it did."""
+    cause = error.__cause__
+    if isinstance(cause, Problem):
+        return cause
+    where = re.search(r"line (\d+) column (\d+)$", str(cause))
+    if where is None:
+        return Problem("bad_request", _("The body is not JSON."))
+    said = _("The body is not JSON: see line %(line)s, column %(column)s.")
+    return Problem("bad_request", said % {"line": where[1], "column": where[2]})
 
 
 @_handles(RequestDataTooBig)

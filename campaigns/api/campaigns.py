@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
@@ -27,10 +25,10 @@ from campaigns import (
 )
 from campaigns.api import reading
 from campaigns.api.campaign_shapes import CampaignBrief, CampaignShape, LookShape
+from campaigns.api.faults import refuse_unless_valid
 from campaigns.api.guard import resources_of
-from campaigns.api.list_shapes import FileOrder, Phones, source_of
+from campaigns.api.list_shapes import FileOrder, Phones, faults_in, source_of
 from campaigns.api.once import Done, once, told_before
-from campaigns.api.problems import Fault, Problem
 from campaigns.api.shapes import Id, Order, Page
 from campaigns.copying import Whom
 from campaigns.edit_forms import CopyForm, EditForm, copy_name
@@ -197,21 +195,6 @@ async def look_at_campaign(request: HttpRequest, campaign_id: Id) -> LookShape:
     return await in_orm(reading.read_look, campaign_id)
 
 
-def refuse_unless_valid(form: Form) -> None:
-    """Raises Problem with what a form has found."""
-    if not form.is_valid():
-        raise Problem("invalid", faults=_faults(form.errors.as_data()))
-
-
-def _faults(errors: Mapping[str, Iterable[ValidationError]]) -> list[Fault]:
-    return [
-        Fault("" if field == "__all__" else field, str(said))
-        for field, found in errors.items()
-        for error in found
-        for said in error.messages
-    ]
-
-
 def _find(campaign_id: int) -> Campaign:
     return Campaign.objects.select_related("line").get(pk=campaign_id)
 
@@ -238,7 +221,11 @@ def _create(order: NewOrder, operator: str, delays: Delays) -> Done:
         now=now,
         rows=rows,
     )
-    refuse_unless_valid(form)
+    refuse_unless_valid(
+        form,
+        {"upload": "file"},
+        further=lambda: faults_in(form.phone_list, order.phones),
+    )
     saved = drafts.save(form, operator=operator, delays=delays)
     return _made(saved.draft_id, saved.to_import)
 

@@ -17,7 +17,7 @@ from asgi_app.database import in_orm
 from asgi_app.middleware import operator_of
 from campaigns import decisions, line_pages, line_tests
 from campaigns.api.campaign_shapes import CampaignName
-from campaigns.api.campaigns import refuse_unless_valid
+from campaigns.api.faults import refuse_unless_valid
 from campaigns.api.guard import resources_of
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Problem
@@ -141,6 +141,14 @@ class RulesBody(Order):
             data["in_recipients_zone"] = "on"
         return RulesForm(data, rules=rules, seen=self.seen, today=timezone.localdate())
 
+    @property
+    def form_names(self) -> dict[str, str]:
+        """What the form's fields are called here; `hours` where no day is open."""
+        return {
+            f"day-{number}": f"hours[{number}]" if windows.strip() else "hours"
+            for number, windows in enumerate(self.hours or ())
+        }
+
 
 class ReleaseOrder(Order):
     """Where deliveries have collapsed only for whom `is_sure`."""
@@ -192,7 +200,7 @@ async def set_rules(
     def save() -> Done:
         _line, before, _seen = read_for_edit(line_id=line_id)
         form = rules.as_form(before)
-        refuse_unless_valid(form)
+        refuse_unless_valid(form, rules.form_names)
         try:
             save_rules(
                 line_id=line_id,

@@ -11,19 +11,22 @@ from typing import Annotated
 
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from pydantic import AfterValidator, Field
+from django.utils.translation import gettext as _
+from pydantic import AfterValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from campaigns import layouts
+from campaigns import layouts, wording
 from campaigns.api.problems import Fault, Problem
-from campaigns.api.shapes import Order
+from campaigns.api.shapes import TAG, Order
 from campaigns.layouts import Kind, Layout
 from campaigns.list_files import ListSource, from_text
+from campaigns.recipients import PhoneList
 from campaigns.tables import VALUE_LENGTH
 from campaigns.texts import fold
 
 MOST_PHONES = 100_000
 LONGEST_CELL = 500
+TEXT, ITEMS, ROW = f"{TAG}text", f"{TAG}items", f"{TAG}row"
 
 Value = Annotated[str, Field(max_length=VALUE_LENGTH)]
 Name = Annotated[str, Field(min_length=1, max_length=60)]
@@ -63,8 +66,25 @@ class PhoneRow(Order):
     values: Values = {}
 
 
+def _what(told: object) -> str | None:
+    """Which of its shapes something has, so that mistakes are told of that one."""
+    if isinstance(told, str):
+        return TEXT
+    if isinstance(told, list):
+        return ITEMS
+    return ROW if isinstance(told, dict | PhoneRow) else None
+
+
+Item = Annotated[
+    Annotated[Cell, Tag(TEXT)] | Annotated[PhoneRow, Tag(ROW)],
+    Discriminator(_what, "phone", "neither a phone nor a row"),
+]
+Items = Annotated[list[Item], Field(max_length=MOST_PHONES)]
 # Text in any shape that the page takes; or one phone, or row, an item.
-Phones = str | Annotated[list[Cell | PhoneRow], Field(max_length=MOST_PHONES)]
+Phones = Annotated[
+    Annotated[str, Tag(TEXT)] | Annotated[Items, Tag(ITEMS)],
+    Discriminator(_what, "phones", "neither text nor a list"),
+]
 
 
 def _of_a_file(name: str) -> str:
@@ -89,7 +109,7 @@ class FileOrder(Order):
         try:
             data = base64.b64decode(self.base64, validate=True)
         except (binascii.Error, ValueError) as error:
-            faults = [Fault("file.base64", "not base64")]
+            faults = [Fault("file.base64", _("It is not base64."))]
             raise Problem("invalid", faults=faults) from error
         return SimpleUploadedFile(self.name, data)
 
@@ -127,6 +147,24 @@ def _table(rows: Sequence[PhoneRow]) -> ListSource:
         names=tuple(enumerate(names.values(), start=1)),
     )
     return ListSource("", len(data), layout, data)
+
+
+def faults_in(found: PhoneList | None, phones: Phones) -> list[Fault]:
+    """What is wrong with each line of a list in which nobody can be sent to."""
+    if found is None or found.recipients:
+        return []
+    faults = []
+    for remark in found.remarks:
+        field = "file" if remark.source else "phones"
+        if field == "phones" and isinstance(phones, list):
+            field = f"phones[{remark.line - 1}]"
+        said = _("Line %(line)d, “%(raw)s”: %(reason)s.") % {
+            "line": remark.line,
+            "raw": remark.raw,
+            "reason": wording.REASONS[remark.reason],
+        }
+        faults.append(Fault(field, said))
+    return faults
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import Router
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -153,7 +154,8 @@ async def list_remarks(
 ) -> Page[KeptRemark]:
     """What was said of the list's lines: left out, or kept but worth a look."""
     if reason and reason not in wording.REASONS:
-        raise Problem("invalid", faults=[Fault("reason", "there is no such reason")])
+        fault = Fault("reason", _("There is no such reason."))
+        raise Problem("invalid", faults=[fault])
     rows = await in_orm(_remarks, campaign_id, reason, after or 0)
     shown = rows[:PAGE]
     query = f"?reason={reason}&after={shown[-1].pk}" if len(rows) > PAGE else ""
@@ -179,7 +181,8 @@ def _add(campaign_id: int, order: AddOrder, operator: str, delays: Delays) -> Do
     campaign = Campaign.objects.get(pk=campaign_id)
     source = source_of(order.phones)
     if source is not None and not source.is_small:
-        fault = Fault("phones", f"more than {SMALL_ROWS} at once")
+        said = _("There are too many; %(max_length)s is the most.")
+        fault = Fault("phones", said % {"max_length": SMALL_ROWS})
         raise Problem("invalid", faults=[fault])
     judged = judge_all(
         [source] if source else [],
@@ -193,7 +196,7 @@ def _add(campaign_id: int, order: AddOrder, operator: str, delays: Delays) -> Do
             campaign_id=campaign_id, phones=judged, delays=delays, operator=operator
         )
     elif not left_out:
-        raise Problem("invalid", faults=[Fault("phones", "none is given")])
+        raise Problem("invalid", faults=[Fault("phones", _("There is no phone."))])
     known = len(judged.recipients) - added
     return Done(Added(added=added, known=known, left_out=left_out))
 

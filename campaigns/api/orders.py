@@ -13,7 +13,7 @@ from pydantic import Field
 from asgi_app.middleware import operator_of
 from campaigns import services, timing, trials
 from campaigns.api.campaign_shapes import CampaignName, CampaignShape
-from campaigns.api.campaigns import refuse_unless_valid
+from campaigns.api.faults import refuse_unless_valid
 from campaigns.api.once import Done, once
 from campaigns.api.reading import read_campaign
 from campaigns.api.shapes import Id, Moment, Order, Phone

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import Path, Router
 from pydantic import Field
 
@@ -131,7 +132,7 @@ async def add_stops(request: HttpRequest, order: StopOrder) -> HttpResponse:
         known = {r.phone for r in judged.remarks if r.reason == Reason.ON_STOP_LIST}
         wrong = [r for r in judged.remarks if not r.kept and r.reason not in calm]
         if not (judged.recipients or judged.remarks):
-            raise Problem("invalid", faults=[Fault("phones", "none is given")])
+            raise Problem("invalid", faults=[Fault("phones", _("There is no phone."))])
         added = stops.add_to_stop_list(
             phones=[recipient.phone for recipient in judged.recipients],
             operator=operator_of(request),

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from campaigns import refusals
@@ -36,6 +38,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "bad_request": Kind(400, lazy("The request cannot be read.")),
+    "wrong_host": Kind(400, lazy("This site is not served under that name.")),
     "unauthorized": Kind(401, lazy("A user name and a password are needed.")),
     "foreign_origin": Kind(403, lazy("Pages of other sites may not ask for this.")),
     "not_found": Kind(404, lazy("There is no such thing.")),
@@ -119,12 +122,14 @@ class Problem(Exception):
         detail: str = "",
         *,
         faults: Iterable[Fault] = (),
+        more: int = 0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(kind)
         self.kind = kind
         self.detail = detail
         self.faults = tuple(faults)
+        self.more = more  # so many faults are not told
         self.headers = headers or {}
 
     def answer(self) -> HttpResponse:
@@ -142,6 +147,8 @@ class Problem(Exception):
             said["errors"] = [
                 {"field": fault.field, "detail": fault.detail} for fault in self.faults
             ]
+        if self.more:
+            said["more_errors"] = self.more
         return HttpResponse(
             json.dumps(said, ensure_ascii=False),
             status=kind.status,
@@ -153,6 +160,14 @@ class Problem(Exception):
 def kind_of(error: refusals.CampaignError) -> str:
     """The kind of problem that a refusal is."""
     return _OF_REFUSALS[type(error)]
+
+
+def _is_ours(request: HttpRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    return True
 
 
 @async_only_middleware
@@ -170,7 +185,10 @@ def as_problems(get_response: GetResponse) -> GetResponse:
             return response
         kind = _OF_STATUSES.get(response.status_code, "error")
         detail = ""
-        if kind in {"unauthorized", "too_many_requests"}:
+        if kind == "bad_request" and not _is_ours(request):
+            kind = "wrong_host"
+            detail = _("Its names, for the header Host, are those in ALLOWED_HOSTS.")
+        elif kind in {"unauthorized", "too_many_requests"}:
             detail = cast(HttpResponse, response).content.decode()
         elif KINDS[kind].status != response.status_code:
             phrase = HTTPStatus(response.status_code).phrase

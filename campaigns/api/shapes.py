@@ -7,6 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
@@ -19,11 +20,13 @@ MOST = 2**63 - 1
 Id = Annotated[int, Field(ge=1, le=MOST)]
 Phone = Annotated[str, Field(min_length=1, max_length=500)]
 CENTURY = range(2000, 2100)
+# With this begin the names of what a field can be: they are no part of its path.
+TAG = "\x1f"
 
 
 def _in_utc(at: datetime) -> datetime:
     if at.year not in CENTURY:
-        raise ValueError("the year must be from 2000 to 2099")
+        raise PydanticCustomError("year", "the year must be from 2000 to 2099")
     return at.astimezone(UTC)
 
 
