@@ -16,9 +16,6 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
-from ninja.parser import Parser
-from ninja.renderers import BaseRenderer
-from pydantic_core import from_json, to_json
 
 from asgi_app.context import program_version
 from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
@@ -26,6 +23,7 @@ from campaigns.api.faults import invalid
 from campaigns.api.guard import BasicAuth
 from campaigns.api.once import HEADER, LONGEST_KEY
 from campaigns.api.problems import KINDS, MEDIA_TYPE, Problem, kind_of
+from campaigns.api.wire import Parser, Renderer, knows_its_query
 from campaigns.refusal_words import in_words
 from campaigns.refusals import CampaignError
 
@@ -78,25 +76,6 @@ _PROBLEM = {
 }
 
 
-class _Renderer(BaseRenderer):
-    """Writes times as kept answers have them: Ninja's own would cut microseconds."""
-
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
-        return to_json(data)
-
-
-class _Parser(Parser):
-    """Reads JSON as it is defined: no NaN, no half of a character.
-
-    The standard library takes both, and no database does.
-    """
-
-    def parse_body(self, request: HttpRequest) -> Any:
-        return from_json(request.body, allow_inf_nan=False)
-
-
 class _Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
@@ -110,10 +89,11 @@ api = _Api(
     docs_url=None,
     openapi_url=None,
     auth=BasicAuth(),
-    renderer=_Renderer(),
-    parser=_Parser(),
+    renderer=Renderer(),
+    parser=Parser(),
     urls_namespace="api",
 )
+api.add_decorator(knows_its_query, mode="view")
 api.add_router("/campaigns", campaigns.router)
 api.add_router("/campaigns", lists.router)
 api.add_router("/campaigns", orders.router)

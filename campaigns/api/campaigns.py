@@ -29,7 +29,7 @@ from campaigns.api.faults import refuse_unless_valid
 from campaigns.api.guard import resources_of
 from campaigns.api.list_shapes import FileOrder, Phones, faults_in, source_of
 from campaigns.api.once import Done, once, told_before
-from campaigns.api.shapes import Id, Order, Page
+from campaigns.api.shapes import BodyId, Id, Order, Page
 from campaigns.copying import Whom
 from campaigns.edit_forms import CopyForm, EditForm, copy_name
 from campaigns.forms import SAVE, CampaignForm
@@ -52,11 +52,11 @@ class NewOrder(Order):
 
     name: str
     text: str
-    line: Id | None = None
+    line: BodyId | None = None
     pacing: Pacing = Pacing.ONE_AFTER_ANOTHER
     phones: Phones = ""
     file: FileOrder | None = None
-    column: Annotated[int, Field(ge=0, le=999)] | None = None
+    column: Annotated[int, Field(strict=True, ge=0, le=999)] | None = None
 
 
 class EditOrder(Order):
@@ -65,7 +65,7 @@ class EditOrder(Order):
     name: str | None = None
     note: str | None = None
     text: str | None = None
-    line: Id | None = None
+    line: BodyId | None = None
     pacing: Pacing | None = None
 
 

@@ -76,9 +76,13 @@ def refuse_unless_valid(
     """
     if form.is_valid():
         return
-    faults = [*_faults_of(form.errors.as_data(), names or {}), *further()]
+    raise several([*_faults_of(form.errors.as_data(), names or {}), *further()])
+
+
+def several(faults: Sequence[Fault]) -> Problem:
+    """The problem with these, or with the first of them."""
     more = max(len(faults) - MOST_FAULTS, 0)
-    raise Problem("invalid", faults=faults[:MOST_FAULTS], more=more)
+    return Problem("invalid", faults=faults[:MOST_FAULTS], more=more)
 
 
 def _faults_of(
@@ -94,7 +98,7 @@ def _faults_of(
 
 def _fault_of(error: Mapping[str, Any]) -> Fault:
     field = _path(error["loc"])
-    return Fault(field, _said(error) if field else str(_NO_BODY))
+    return Fault(field[:LONGEST_PATH], _said(error) if field else str(_NO_BODY))
 
 
 def _path(place: Sequence[str | int]) -> str:
@@ -109,7 +113,7 @@ def _path(place: Sequence[str | int]) -> str:
             path += f"[{piece}]"
         elif not (piece.startswith(TAG) or piece == "[key]"):
             path += f".{piece}" if path else piece
-    return path[:LONGEST_PATH]
+    return path
 
 
 def _said(error: Mapping[str, Any]) -> str:

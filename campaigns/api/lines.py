@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -21,7 +21,15 @@ from campaigns.api.faults import refuse_unless_valid
 from campaigns.api.guard import resources_of
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Problem
-from campaigns.api.shapes import HindranceShape, Id, Order, Phone, Shape
+from campaigns.api.shapes import (
+    Day,
+    HindranceShape,
+    Id,
+    Order,
+    Phone,
+    Shape,
+    YesOrNo,
+)
 from campaigns.line_rules import ChangedMeanwhile, read_for_edit, save_rules
 from campaigns.line_test_views import LineTestForm
 from campaigns.models import Campaign, LineClock
@@ -34,7 +42,7 @@ from chatapp.models import Line
 router = Router(tags=["lines"])
 WEEK = 7
 
-Cap = Annotated[int, Field(ge=1, le=MOST)]
+Cap = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 Windows = Annotated[str, Field(max_length=200)]
 
 
@@ -107,8 +115,8 @@ class RulesBody(Order):
     """
 
     hours: Annotated[list[Windows], Field(min_length=WEEK, max_length=WEEK)] | None
-    days_off: Annotated[list[date], Field(max_length=MOST_DAYS)] = []
-    in_recipients_zone: bool = False
+    days_off: Annotated[list[Day], Field(max_length=MOST_DAYS)] = []
+    in_recipients_zone: YesOrNo = False
     hour_cap: Cap | None = None
     day_cap: Cap | None = None
     warm_up: Annotated[list[Cap], Field(max_length=MOST_STEPS)] = []
@@ -153,7 +161,7 @@ class RulesBody(Order):
 class ReleaseOrder(Order):
     """Where deliveries have collapsed only for whom `is_sure`."""
 
-    is_sure: bool = False
+    is_sure: YesOrNo = False
 
 
 class LineTestOrder(Order):

@@ -19,7 +19,7 @@ from campaigns.api.guard import resources_of
 from campaigns.api.list_shapes import Cell, Phones, Values, source_of
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Fault, Problem
-from campaigns.api.shapes import Id, Order, Page, Shape
+from campaigns.api.shapes import BodyId, Id, Order, Page, Shape
 from campaigns.corrections import Typed
 from campaigns.list_files import SMALL_ROWS, judge_all
 from campaigns.models import Campaign, ListRemark
@@ -98,7 +98,7 @@ class Added(Shape):
 class Correction(Order):
     """A line as it should have been; `values` are by the name of their column."""
 
-    id: Id
+    id: BodyId
     text: Cell
     values: Values = {}
 

@@ -20,7 +20,7 @@ from asgi_app.middleware import operator_of
 from campaigns import decisions
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Fault, Problem
-from campaigns.api.shapes import Id, Order, Page, Shape
+from campaigns.api.shapes import BodyId, Id, Order, Page, Shape
 from campaigns.explanations import explain
 from campaigns.message_pages import Cursor, MessagePage, Wanted, read_messages
 from campaigns.message_selectors import Step, read_message
@@ -152,6 +152,9 @@ _DECIDE: Mapping[Decision, Callable[..., int]] = {
 }
 
 
+Named = Annotated[list[BodyId], Field(min_length=1, max_length=MOST_NAMED)]
+
+
 class DecideOrder(Order):
     """For the `messages` named, or for all; `code` narrows a retry to one reason.
 
@@ -159,9 +162,9 @@ class DecideOrder(Order):
     """
 
     decision: Decision
-    messages: Annotated[list[Id], Field(min_length=1, max_length=MOST_NAMED)] | None = (
-        None
-    )
+    messages: (
+        Annotated[list[BodyId], Field(min_length=1, max_length=MOST_NAMED)] | None
+    ) = None
     code: Annotated[str, Field(max_length=100)] | None = None
 
 

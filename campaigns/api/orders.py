@@ -39,7 +39,7 @@ class TimingOrder(Order):
 
     start_at: Moment | None = None
     use_until: Moment | None = None
-    slice_size: Annotated[int, Field(ge=1, le=MOST_IN_SLICE)] | None = None
+    slice_size: Annotated[int, Field(strict=True, ge=1, le=MOST_IN_SLICE)] | None = None
 
 
 class TrialOrder(Order):
