@@ -21,7 +21,7 @@ from asgi_app.context import program_version
 from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
 from campaigns.api.faults import invalid
 from campaigns.api.guard import BasicAuth
-from campaigns.api.once import HEADER, LONGEST_KEY
+from campaigns.api.once import HEADER, LONGEST_KEY, REPLAYED
 from campaigns.api.problems import KINDS, MEDIA_TYPE, Problem, kind_of
 from campaigns.api.wire import Parser, Renderer, knows_its_query
 from campaigns.refusal_words import in_words
@@ -32,9 +32,10 @@ E = TypeVar("E", bound=Exception)
 
 _ABOUT = """
 All that the pages can do, for programs. Errors are problem details (RFC 9457) with a
-`code`; lists come in pages, `next` leads on. A POST may carry an `Idempotency-Key`: the
-same key does it once and tells the same answer again for 24 hours; an error leaves the
-key free. Texts for people come in the language that `Accept-Language` asks for.
+`code`; lists come in pages, `next` leads on. Whatever changes something may carry an
+`Idempotency-Key`: the same key does it once and tells the same answer again for 24
+hours; an error leaves the key free. HEAD is answered as GET, without the body. Texts
+for people come in the language that `Accept-Language` asks for.
 Files for Excel: `/campaigns/{id}/export.csv` and `.xlsx`, with the same password.
 """.strip()
 _KEY = {
@@ -43,6 +44,15 @@ _KEY = {
     "required": False,
     "description": "Does it once, however often it is asked for.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+_REPLAYED = {
+    "description": "Was told before, to the same key.",
+    "schema": {"type": "string", "const": "true"},
+}
+_PLACE = {
+    "description": "The address of what was made.",
+    "required": True,
+    "schema": {"type": "string"},
 }
 _PROBLEM = {
     "type": "object",
@@ -129,9 +139,12 @@ def document() -> str:
     }
     for operations in schema["paths"].values():
         for method, operation in operations.items():
-            operation["responses"] |= {"4XX": problem, "5XX": problem}
-            if method == "post":
+            if method != "get":
                 operation["parameters"].append(_KEY)
+                for status, response in operation["responses"].items():
+                    made = {"Location": _PLACE} if int(status) == 201 else {}
+                    response["headers"] = {REPLAYED: _REPLAYED, **made}
+            operation["responses"] |= {"4XX": problem, "5XX": problem}
     return json.dumps(schema)
 
 

@@ -115,11 +115,13 @@ async def read_campaign(request: HttpRequest, campaign_id: Id) -> CampaignShape:
 @router.patch("/{campaign_id}", response=CampaignShape, summary="Change a campaign")
 async def edit_campaign(
     request: HttpRequest, campaign_id: Id, order: EditOrder
-) -> CampaignShape:
+) -> HttpResponse:
     """Changes what is told and nothing else: name and note at any time.
 
     The rest while it is a draft, and its list is in.
     """
+    if answer := await in_orm(told_before, request):
+        return answer
     campaign = await in_orm(_find, campaign_id)
     told = order.model_dump(exclude_none=True)
     is_draft = campaign.status == CampaignStatus.DRAFT
@@ -137,27 +139,28 @@ async def edit_campaign(
         for said in text_words.misfits(misfits):
             form.add_error("text", said)
     # What is wrong with the rest was so before, and does not change.
-    wrong = {
-        name: found for name, found in form.errors.as_data().items() if name in told
-    }
-    if wrong:
-        raise Problem("invalid", faults=_faults(wrong))
-    await in_orm(
-        editing.edit_campaign,
-        campaign_id=campaign_id,
-        changes=editing.Changes(**{name: form.cleaned_data[name] for name in told}),
-        operator=operator_of(request),
-    )
-    return await in_orm(reading.read_campaign, campaign_id)
+    refuse_unless_valid(form, only=told.keys())
+    changes = editing.Changes(**{name: form.cleaned_data[name] for name in told})
+
+    def edit() -> Done:
+        editing.edit_campaign(
+            campaign_id=campaign_id, changes=changes, operator=operator_of(request)
+        )
+        return Done(reading.read_campaign(campaign_id))
+
+    return await once(request, edit)
 
 
 @router.delete("/{campaign_id}", response={204: None}, summary="Delete a campaign")
 async def delete_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
     """Deletes for good a draft, or what is cancelled or sent out."""
-    await in_orm(
-        removal.delete_campaign, campaign_id=campaign_id, operator=operator_of(request)
-    )
-    return HttpResponse(status=204)
+
+    def delete() -> Done:
+        operator = operator_of(request)
+        removal.delete_campaign(campaign_id=campaign_id, operator=operator)
+        return Done(status=204)
+
+    return await once(request, delete)
 
 
 @router.post("/{campaign_id}/copies", response={201: CampaignShape}, summary="Copy it")

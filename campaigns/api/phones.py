@@ -151,9 +151,10 @@ async def add_stops(request: HttpRequest, order: StopOrder) -> HttpResponse:
 
 @router.delete("/stops/{digits}", response={204: None}, summary="Take off the list")
 async def remove_stop(request: HttpRequest, digits: Digits) -> HttpResponse:
-    removed = await in_orm(
-        stops.remove_from_stop_list, phone=f"+{digits}", operator=operator_of(request)
-    )
-    if not removed:
-        raise Problem("not_found")
-    return HttpResponse(status=204)
+    def remove() -> Done:
+        operator = operator_of(request)
+        if not stops.remove_from_stop_list(phone=f"+{digits}", operator=operator):
+            raise Problem("not_found")
+        return Done(status=204)
+
+    return await once(request, remove)

@@ -69,6 +69,10 @@ def conforms(method: str, answer: httpx.Response) -> None:
     status = str(answer.status_code)
     response = told.get(status) or told.get(f"{status[0]}XX")
     assert response, f"{method} {answer.request.url}: {status} is not foreseen"
+    headers = response.get("headers", {})
+    for name in ("Location", "Idempotent-Replayed"):
+        assert name in headers or name not in answer.headers, name
+        assert name in answer.headers or not headers.get(name, {}).get("required"), name
     content = response.get("content")
     if content is None:
         assert not answer.content

@@ -51,6 +51,18 @@ def test_every_operation_has_a_name_of_its_own_and_says_what_it_does() -> None:
     assert all(op["summary"] for op in told)
 
 
+def test_what_changes_something_takes_a_key_and_says_what_it_made() -> None:
+    for operations in served()["paths"].values():
+        for method, operation in operations.items():
+            names = {it["name"] for it in operation["parameters"]}
+            assert ("Idempotency-Key" in names) == (method != "get")
+            for status, response in operation["responses"].items():
+                headers = response.get("headers", {})
+                is_done = method != "get" and status in {"200", "201", "204"}
+                assert ("Idempotent-Replayed" in headers) == is_done
+                assert ("Location" in headers) == (status == "201")
+
+
 @dataclass
 class Running:
     """A site on a loop of its own, and what there is, by the path's parameter."""

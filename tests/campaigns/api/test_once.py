@@ -118,6 +118,36 @@ async def test_a_start_that_is_asked_for_again_is_told_as_started(
     await api.refused("POST", path, "not_possible_now", json={})
 
 
+async def test_whatever_changes_something_is_done_once_with_a_key(
+    api: Caller, line: Line
+) -> None:
+    """Though somebody else has changed it meanwhile."""
+    campaign = await in_orm(lists.draft, line, 1)
+    path = f"/campaigns/{campaign.pk}"
+    rules = f"/lines/{line.pk}/rules"
+    seen = (await api.get(rules))["seen"]
+    await api.post("/stops", {"phones": "89990000001"})
+    for method, where, order in (
+        ("PATCH", path, {"name": "Mine"}),
+        ("PUT", f"{path}/timing", {"slice_size": 5}),
+        ("PUT", rules, {"hours": None, "hour_cap": 7, "seen": seen}),
+        ("DELETE", "/stops/79990000001", None),
+        ("DELETE", path, None),
+    ):
+        asked: dict[str, Any] = {"headers": {"Idempotency-Key": f"{method} {where}"}}
+        if order is not None:
+            asked["json"] = order
+        first = await api.ask(method, where, **asked)
+        assert first.status_code in {200, 204}, first.text
+        if method != "DELETE":
+            await in_orm(Campaign.objects.filter(pk=campaign.pk).update, name="Yours")
+        again = await api.ask(method, where, **asked)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+    named = await in_orm(Campaign.including_deleted.get, pk=campaign.pk)
+    assert named.name == "Yours"
+
+
 async def test_a_key_is_forgotten_after_a_day(api: Caller, line: Line) -> None:
     await api.post("/campaigns", new(), key="k", expected=201)
     await in_orm(lambda: KeptAnswer.objects.update(kept_at=orm_now() - KEPT_FOR))
