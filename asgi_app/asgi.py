@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import AsyncExitStack
+from io import BytesIO
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIRequest
+from django.utils import translation
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django_application = get_asgi_application()
@@ -17,8 +20,15 @@ django_application = get_asgi_application()
 from asgi_app.addresses import client_scheme  # noqa: E402
 from asgi_app.checks import public_url_is_protected  # noqa: E402
 from asgi_app.error_reports import report_errors  # noqa: E402
-from asgi_app.gate import Gate, Receive, Scope, Send  # noqa: E402
+from asgi_app.gate import (  # noqa: E402
+    Gate,
+    Receive,
+    Scope,
+    Send,
+    in_plain_text,
+)
 from asgi_app.resources import Resources, open_resources  # noqa: E402
+from campaigns.api import problems  # noqa: E402
 from campaigns.webhooks import is_callback, receive_callback  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -30,6 +40,15 @@ async def site(scope: Scope, receive: Receive, send: Send) -> None:
         await receive_callback(scope, receive, send)
     else:
         await django_application(scope, receive, send)
+
+
+def refusal(scope: Scope, status: int) -> tuple[str, bytes]:
+    """What the gate says: to programs, a problem in the language that they ask for."""
+    if not scope["path"].startswith(problems.ROOT):
+        return in_plain_text(scope, status)
+    headers = ASGIRequest({**scope, "query_string": b""}, BytesIO())
+    with translation.override(translation.get_language_from_request(headers)):
+        return problems.refusal(status)
 
 
 def as_sent(scope: Scope) -> Scope:
@@ -52,7 +71,7 @@ class Application:
 
     def __init__(self) -> None:
         self._resources: Resources | None = None
-        self._gate = Gate(site)
+        self._gate = Gate(site, refusal=refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

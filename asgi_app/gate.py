@@ -13,6 +13,8 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+# The media type and the body with which a request is refused.
+Refusal = Callable[[Scope, int], tuple[str, bytes]]
 
 MIB = 1024 * 1024
 CALLBACKS = "/webhooks/"
@@ -28,6 +30,10 @@ PAGES_AT_ONCE = 100
 OPEN_PATHS = frozenset({"/healthz"})
 
 
+def in_plain_text(_scope: Scope, status: int) -> tuple[str, bytes]:
+    return "text/plain; charset=utf-8", {408: b"too slow", 413: b"too big"}[status]
+
+
 class Gate:
     """Refuses a body that is too big before it is stored, and lets pages wait in line.
 
@@ -35,8 +41,15 @@ class Gate:
     its place when its body is there: who sends slowly keeps nobody waiting.
     """
 
-    def __init__(self, app: App, *, pages_at_once: int = PAGES_AT_ONCE) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        pages_at_once: int = PAGES_AT_ONCE,
+        refusal: Refusal = in_plain_text,
+    ) -> None:
         self._app = app
+        self._refusal = refusal
         self._places = asyncio.Semaphore(pages_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +57,7 @@ class Gate:
         is_callback = path.startswith(CALLBACKS)
         limit = CALLBACK_LIMIT if is_callback else BODY_LIMIT
         if _announced(scope) > limit:
-            await _refuse(send, 413)
+            await self._refuse(scope, send, 413)
             return
         if not scope["query_string"].isascii():
             # Django would answer before anybody has asked for a password.
@@ -58,7 +71,21 @@ class Gate:
         finally:
             body.leave()
         if body.refused_with and not answer.has_begun:
-            await _refuse(send, body.refused_with)
+            await self._refuse(scope, send, body.refused_with)
+
+    async def _refuse(self, scope: Scope, send: Send, status: int) -> None:
+        media_type, body = self._refusal(scope, status)
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            # What still comes of the body would be read for nothing.
+            (b"connection", b"close"),
+        ]
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
 
 
 class _Body:
@@ -116,17 +143,3 @@ def _announced(scope: Scope) -> int:
     """The Content-Length, 0 where there is none that can be read."""
     told = dict(scope["headers"]).get(b"content-length", b"")
     return int(told) if told.isdigit() and len(told) < 20 else 0
-
-
-async def _refuse(send: Send, status: int) -> None:
-    text = {408: b"too slow", 413: b"too big"}[status]
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(text)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        # What still comes of the body would be read for nothing.
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})

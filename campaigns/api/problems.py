@@ -43,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "foreign_origin": Kind(403, lazy("Pages of other sites may not ask for this.")),
     "not_found": Kind(404, lazy("There is no such thing.")),
     "method_not_allowed": Kind(405, lazy("This address does not take that method.")),
+    "too_slow": Kind(408, lazy("The request has come too slowly.")),
     "too_big": Kind(413, lazy("The request is bigger than 10 MB.")),
     "not_json": Kind(415, lazy("The content type must be application/json.")),
     "invalid": Kind(422, lazy("Something in the request is not as it should be.")),
@@ -97,6 +98,7 @@ _OF_STATUSES = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     413: "too_big",
     429: "too_many_requests",
     500: "error",
@@ -178,22 +180,38 @@ def as_problems(get_response: GetResponse) -> GetResponse:
     """
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        response = await get_response(request)
-        if response.status_code < 400 or not request.path_info.startswith(ROOT):
-            return response
-        if response.headers.get("Content-Type") == MEDIA_TYPE:
-            return response
-        kind = _OF_STATUSES.get(response.status_code, "error")
-        detail = ""
-        if kind == "bad_request" and not _is_ours(request):
-            kind = "wrong_host"
-            detail = _("Its names, for the header Host, are those in ALLOWED_HOSTS.")
-        elif kind in {"unauthorized", "too_many_requests"}:
-            detail = cast(HttpResponse, response).content.decode()
-        elif KINDS[kind].status != response.status_code:
-            phrase = HTTPStatus(response.status_code).phrase
-            logger.error("an answer without a kind: %s", phrase)
-        kept = {n: response.headers[n] for n in _KEPT if n in response.headers}
-        return Problem(kind, detail, headers=kept).answer()
+        if not request.path_info.startswith(ROOT):
+            return await get_response(request)
+        if is_head := request.method == "HEAD":
+            # Ninja knows no HEAD.
+            request.method = "GET"
+        response = _as_problem(request, await get_response(request))
+        if is_head:
+            cast(HttpResponse, response).content = b""
+        return response
 
     return middleware
+
+
+def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    is_problem = response.headers.get("Content-Type") == MEDIA_TYPE
+    if response.status_code < 400 or is_problem:
+        return response
+    kind = _OF_STATUSES.get(response.status_code, "error")
+    detail = ""
+    if kind == "bad_request" and not _is_ours(request):
+        kind = "wrong_host"
+        detail = _("Its names, for the header Host, are those in ALLOWED_HOSTS.")
+    elif kind in {"unauthorized", "too_many_requests"}:
+        detail = cast(HttpResponse, response).content.decode()
+    elif KINDS[kind].status != response.status_code:
+        phrase = HTTPStatus(response.status_code).phrase
+        logger.error("an answer without a kind: %s", phrase)
+    kept = {n: response.headers[n] for n in _KEPT if n in response.headers}
+    return Problem(kind, detail, headers=kept).answer()
+
+
+def refusal(status: int) -> tuple[str, bytes]:
+    """The media type and the body for what is refused before Django has it."""
+    answer = Problem(_OF_STATUSES[status]).answer()
+    return MEDIA_TYPE, answer.content

@@ -64,6 +64,16 @@ async def test_a_body_past_its_limit_is_refused(
     assert pages.bodies == [limit]
 
 
+async def test_how_a_body_is_refused_may_depend_on_the_address() -> None:
+    def refusal(scope: Scope, status: int) -> tuple[str, bytes]:
+        return "application/json", f'["{scope["path"]}", {status}]'.encode()
+
+    async with client(Gate(Pages(), refusal=refusal)) as http:
+        answer = await http.post("/a", content=pieces(BODY_LIMIT + 1))
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json() == ["/a", 413]
+
+
 async def test_an_odd_length_is_not_believed() -> None:
     async with client(Gate(Pages())) as http:
         for told in ("-1", "x", "9" * 30):

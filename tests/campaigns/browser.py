@@ -13,7 +13,7 @@ import httpx
 from arq.constants import default_queue_name
 from redis.asyncio import Redis
 
-from asgi_app.asgi import as_sent
+from asgi_app.asgi import as_sent, refusal
 from asgi_app.asgi import site as site_application
 from asgi_app.database import in_orm
 from asgi_app.gate import Gate
@@ -45,7 +45,7 @@ async def open_site() -> AsyncIterator[Site]:
     """Serves the site with the resources that the settings name."""
     hung_up = asyncio.Event()
     async with open_resources() as resources:
-        gate = Gate(site_application)
+        gate = Gate(site_application, refusal=refusal)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             state = {"resources": resources}

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from django.db import OperationalError
 
+from asgi_app import gate
 from asgi_app.database import in_orm
 from campaigns.api import reading
 from campaigns.api.problems import KINDS
@@ -119,6 +122,36 @@ async def test_what_is_too_big_is_told(api: Caller, line: Line) -> None:
     order = json.dumps(new(note_that_is_unknown="x" * 11 * 1024 * 1024)).encode()
     headers = {"Content-Type": "application/json"}
     await api.refused("POST", "/campaigns", "too_big", content=order, headers=headers)
+
+
+async def test_what_the_gate_refuses_is_a_problem(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unending() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    headers = {"Content-Type": "application/json", "Accept-Language": "ru"}
+    for name, value, code, title in (
+        ("BODY_LIMIT", 5, "too_big", "10 МБ"),
+        ("PATIENCE_S", 0.05, "too_slow", "медленно"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setattr(gate, name, value)
+            content = b"x" * 6 if code == "too_big" else unending()
+            asked: dict[str, Any] = {"content": content, "headers": headers}
+            problem = await api.refused("POST", "/campaigns", code, **asked)
+        assert title in problem["title"]
+
+
+async def test_head_is_answered_as_get_without_a_body(api: Caller, line: Line) -> None:
+    for path in ("/api/lines", "/api/campaigns/99", "/api/nothing"):
+        get, head = await api.http.get(path), await api.http.head(path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert (await api.http.head("/api/campaigns/1/start")).status_code == 405
+    api.http.auth = httpx.Auth()  # sends nothing
+    assert (await api.http.head("/api/lines")).status_code == 401
 
 
 @pytest.mark.parametrize(
