@@ -50,7 +50,8 @@ class Layout:
     `phones` are columns, none for a list and for a table that has to be asked about;
     `first_row` is the index of the first row below the header. `names` are the header's
     cells by column, in its order. `head` are the first rows, cut for being shown, and
-    `rows` about how many there are.
+    `rows` about how many there are. `keeps_empty` where a row without anything in it is
+    one all the same, and has to be accounted for.
     """
 
     kind: Kind
@@ -62,6 +63,7 @@ class Layout:
     first_row: int = 0
     names: tuple[tuple[int, str], ...] = ()
     head: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    keeps_empty: bool = False
 
     @property
     def is_unclear(self) -> bool:

@@ -117,6 +117,7 @@ def read_entries(
         layout.phones,
         region=region,
         values=wanted(layout.values, names),
+        keeps_empty=layout.keeps_empty,
     )
 
 

@@ -207,11 +207,15 @@ def read_rows(
     *,
     region: str,
     values: Mapping[str, int] | None = None,
+    keeps_empty: bool = False,
 ) -> Iterator[Entry]:
-    """Reads the phone cells of numbered rows, and the values of named columns."""
+    """Reads the phone cells of numbered rows, and the values of named columns.
+
+    Rows without anything in them are left out, unless each is to be accounted for.
+    """
     wanted = (values or {}).items()
     for number, row in rows:
-        if not any(cell.strip() for cell in row):
+        if not (row if keeps_empty else any(cell.strip() for cell in row)):
             continue
         fields = {
             name: value

@@ -34,8 +34,9 @@ _ABOUT = """
 All that the pages can do, for programs. Errors are problem details (RFC 9457) with a
 `code`; lists come in pages, `next` leads on. Whatever changes something may carry an
 `Idempotency-Key`: the same key does it once and tells the same answer again for 24
-hours; an error leaves the key free. HEAD is answered as GET, without the body. Texts
-for people come in the language that `Accept-Language` asks for.
+hours; an error leaves the key free. HEAD is answered as GET, without the body. No text
+that is sent may hold the character NUL. Texts for people come in the language that
+`Accept-Language` asks for.
 Files for Excel: `/campaigns/{id}/export.csv` and `.xlsx`, with the same password.
 """.strip()
 _KEY = {

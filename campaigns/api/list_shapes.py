@@ -12,7 +12,12 @@ from typing import Annotated
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.translation import gettext as _
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+)
 from pydantic_core import PydanticCustomError
 
 from campaigns import layouts, wording
@@ -38,6 +43,8 @@ def _a_value_a_column(values: dict[str, str]) -> dict[str, str]:
 
     Refuses two spellings that say different things: one would be lost.
     """
+    if len(values) < 2:
+        return values
     first: dict[str, str] = {}
     told: dict[str, str] = {}
     for name, value in values.items():
@@ -80,10 +87,13 @@ Item = Annotated[
     Discriminator(_what, "phone", "neither a phone nor a row"),
 ]
 Items = Annotated[list[Item], Field(max_length=MOST_PHONES)]
-# Text in any shape that the page takes; or one phone, or row, an item.
 Phones = Annotated[
     Annotated[str, Tag(TEXT)] | Annotated[Items, Tag(ITEMS)],
     Discriminator(_what, "phones", "neither text nor a list"),
+    Field(
+        description="Text in any shape that the page takes, or a list whose items are "
+        "lines: a phone each, or several, or a row with values."
+    ),
 ]
 
 
@@ -115,18 +125,15 @@ class FileOrder(Order):
 
 
 def source_of(phones: Phones) -> ListSource | None:
-    """Where the lines come from: rows with values are a table, the rest is text."""
+    """Where the lines come from: None for nothing at all."""
     if isinstance(phones, str):
         return from_text(_plain(phones), region=settings.PHONE_REGION)
     rows = [PhoneRow(phone=it) if isinstance(it, str) else it for it in phones]
-    if any(row.values for row in rows):
-        return _table(rows)
-    text = "\n".join(_on_one_line(row.phone) for row in rows)
-    return from_text(text, region=settings.PHONE_REGION)
+    return _table(rows) if rows else None
 
 
 def _table(rows: Sequence[PhoneRow]) -> ListSource:
-    """A table without a header: line 1 is the first item."""
+    """A table without a header: line 1 is the first item, and each item is a line."""
     names: dict[str, str] = {}
     for row in rows:
         for name in row.values:
@@ -145,6 +152,7 @@ def _table(rows: Sequence[PhoneRow]) -> ListSource:
         delimiter=",",
         phones=(0,),
         names=tuple(enumerate(names.values(), start=1)),
+        keeps_empty=True,
     )
     return ListSource("", len(data), layout, data)
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from asgi_app.database import in_orm
+from campaigns import imports
 from campaigns.api import lists as api_lists
 from campaigns.list_files import SMALL_ROWS
-from campaigns.models import ListRemark, Message
+from campaigns.models import ListRemark, Message, Upload
+from campaigns.pacing import Delays
 from campaigns.stops import add_to_stop_list
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -65,6 +69,32 @@ async def test_a_column_may_be_spelt_in_different_ways(api: Caller, line: Line) 
     look = await api.get(f"/campaigns/{made['id']}/look")
     said = ["Dear Olga", "Dear Anna", "Dear Inna"]
     assert [it["text"] for it in look["texts"]] == said
+
+
+@pytest.mark.parametrize("values", [{}, {"name": "Olga"}])
+async def test_each_item_of_a_list_is_accounted_for(
+    api: Caller, line: Line, values: dict[str, str]
+) -> None:
+    phones = ["", "89990000001", " ", "\u200b", "phone", "89990000002, 89990000003"]
+    rows = [{"phone": phone, "values": values} for phone in phones]
+    for told in (phones, rows, [*phones[:3], *rows[3:]]):
+        made = await api.post("/campaigns", new(phones=told), expected=201)
+        assert (made["list"]["lines"], made["list"]["count_in"]) == (6, 3)
+        items = (await api.get(f"/campaigns/{made['id']}/receipt"))["items"]
+        assert [it["line"] for it in items] == [1, 3, 4, 5]
+        assert {it["line"]: it["reason"] for it in items}[5] == "not_a_number"
+
+
+async def test_each_item_of_a_long_list_is_accounted_for(
+    api: Caller, line: Line
+) -> None:
+    phones = ["", *(f"+7999{n:07d}" for n in range(SMALL_ROWS)), ""]
+    made = await api.post("/campaigns", new(phones=phones), expected=201)
+    upload = await in_orm(Upload.objects.get, campaign=made["id"])
+    delays = Delays(5, 50, random.Random(0))
+    await in_orm(imports.go_on, upload_id=upload.pk, delays=delays, region="RU")
+    told = await api.get(f"/campaigns/{made['id']}")
+    assert (told["list"]["count_in"], told["list"]["count_left_out"]) == (SMALL_ROWS, 2)
 
 
 async def test_two_values_for_one_column_are_refused(api: Caller, line: Line) -> None:

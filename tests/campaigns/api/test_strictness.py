@@ -115,3 +115,32 @@ async def test_a_parameter_that_is_not_there_is_refused(
 async def test_an_order_with_a_parameter_does_nothing(api: Caller, line: Line) -> None:
     await api.refused("POST", "/campaigns?dry_run=1", "invalid", json=new())
     assert not await in_orm(Campaign.objects.count)
+
+
+async def test_nul_is_taken_in_no_text(api: Caller, line: Line) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    path, nul = f"/campaigns/{campaign.pk}", "a\0"
+    row = {"phone": "1", "values": {"a": nul}}
+    named = {"phone": "1", "values": {nul: "a"}}
+    correction = {"id": 1, "text": nul}
+    for method, where, order in (
+        *(
+            ("POST", "/campaigns", new(phones=it))
+            for it in (nul, [nul], [row], [named])
+        ),
+        ("POST", "/campaigns", new(file={"name": nul, "base64": ""})),
+        *(("POST", "/campaigns", new(**{name: nul})) for name in ("name", "text")),
+        *(("PATCH", path, {name: nul}) for name in ("name", "text", "note")),
+        ("POST", f"{path}/copies", {"name": nul}),
+        ("POST", f"{path}/start", {"seal": nul}),
+        ("POST", f"{path}/trial", {"phone": nul}),
+        ("POST", f"{path}/recipients", {"phones": [nul]}),
+        ("POST", f"{path}/corrections", {"corrections": [correction]}),
+        ("POST", f"{path}/decisions", {"decision": "retry", "code": nul}),
+        ("POST", "/stops", {"phones": "89990000001", "reason": nul}),
+        ("PUT", f"/lines/{line.pk}/rules", {"hours": [nul, *[""] * 6]}),
+        ("GET", "/stops?phone=%00", None),
+        ("GET", f"{path}/messages?status=failed&code=%00", None),
+    ):
+        await api.refused(method, where, "invalid", json=order)
+    assert await in_orm(Campaign.objects.count) == 1
