@@ -87,7 +87,11 @@ class Layout:
         return [name for column, name in self.names if column in columns]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        kept = asdict(self)
+        if not self.keeps_empty:
+            # Where versions run side by side, an older worker does not know it.
+            del kept["keeps_empty"]
+        return kept
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Layout:

@@ -68,15 +68,21 @@ def refuse_unless_valid(
     form: Form,
     names: Mapping[str, str] | None = None,
     *,
+    only: Container[str] | None = None,
     further: Callable[[], Sequence[Fault]] = tuple,
 ) -> None:
     """Raises Problem with what a form has found, and what there is further to tell.
 
-    `names` are those that its fields have in the request, where they differ.
+    `names` are those that its fields have in the request, where they differ; of a form
+    that was asked for a part of its fields, `only` those count.
     """
-    if form.is_valid():
-        return
-    raise several([*_faults_of(form.errors.as_data(), names or {}), *further()])
+    found = {
+        field: errors
+        for field, errors in form.errors.as_data().items()
+        if only is None or field in only
+    }
+    if found:
+        raise several([*_faults_of(found, names or {}), *further()])
 
 
 def several(faults: Sequence[Fault]) -> Problem:
