@@ -58,6 +58,8 @@ class Door(Protocol):
     insert_new: str
     # Behind a table and its alias: that it is read by an index, whose name is {0}.
     by_index: str
+    # Behind a table that is updated by its key: that nothing else is gone by.
+    by_key: str
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Commits at the end of the block, rolls back on any exception.
@@ -163,6 +165,7 @@ class SqliteDoor:
     for_update = ""  # BEGIN IMMEDIATE has locked all of it already
     insert_new = " ON CONFLICT DO NOTHING"
     by_index = " INDEXED BY {0}"
+    by_key = ""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")

@@ -99,7 +99,7 @@ def _audit_campaign(campaign_id: int, seen: Callable[[int], object]) -> Iterator
 
 def _hold(campaign_id: int) -> Campaign:
     """One moment of it: whoever changes messages holds their campaign's row."""
-    return Campaign.objects.select_for_update().get(pk=campaign_id)
+    return Campaign.objects.held(campaign_id)
 
 
 def _counter_faults(campaign: Campaign) -> Iterator[Fault]:

@@ -47,7 +47,7 @@ def keep_books() -> int:
 def recount(campaign_id: int) -> None:
     """Counts a campaign's rows, stores the books, and mends counters that differ."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         now = orm_now()
         counts = count_rows(campaign_id)
         total = sum(counts.values())
@@ -70,7 +70,7 @@ def recount(campaign_id: int) -> None:
             Action.objects.create(
                 campaign=campaign, verb="recounted", operator="program", at=now
             )
-        Campaign.objects.filter(pk=campaign_id).update(**columns)
+        Campaign.objects.by_id(campaign_id).update(**columns)
 
 
 def count_rows(campaign_id: int) -> dict[str, int]:

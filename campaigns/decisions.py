@@ -108,7 +108,9 @@ def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
         running = Campaign.objects.filter(
             line_id=line_id, status=CampaignStatus.RUNNING, waiting__gt=0
         )
-        locked = list(running.order_by("pk").select_for_update())
+        # Found first and then held by id, as those are who take one alone.
+        found = list(running.values_list("pk", flat=True))
+        locked = Campaign.objects.all_held(found)
         clock = LineClock.objects.filter(line=line_id).first()
         if clock and clock.stopped_code == DELIVERY_COLLAPSED and not is_sure:
             raise NeedsTest
@@ -132,7 +134,8 @@ def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
         )
         if released:
             for campaign in locked:
-                note(campaign.pk, "released", operator, now)
+                if campaign.status == CampaignStatus.RUNNING and campaign.waiting:
+                    note(campaign.pk, "released", operator, now)
     return bool(released)
 
 
@@ -166,7 +169,7 @@ def _decide_some(
 ) -> list[int]:
     with transaction.atomic():
         now = orm_now()
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         if to == MessageStatus.WAITING:
             _refuse_unless_it_may_send(campaign, now)
         found = Message.objects.filter(campaign=campaign, status=was, pk__gt=after_id)
@@ -177,7 +180,7 @@ def _decide_some(
         rows = list(found.order_by("pk")[:CHUNK])
         if rows:
             _change(rows, kind, to, operator, now)
-            Campaign.objects.filter(pk=campaign_id).update(
+            Campaign.objects.by_id(campaign_id).update(
                 **{str(was): F(was) - len(rows), str(to): F(to) + len(rows)}
             )
             if to == MessageStatus.WAITING:
@@ -251,7 +254,7 @@ def _wake(campaign: Campaign, now: datetime) -> None:
     """Lets the delays of what waits again be drawn anew, and the line go on."""
     # Once everything was sent out, what comes after was not in the plan.
     without_plan = {"planned_end_at": None} if campaign.is_sent_out else {}
-    Campaign.objects.filter(pk=campaign.pk).update(
+    Campaign.objects.by_id(campaign.pk).update(
         delays_from=None, draw_anew=True, woken_at=now, **without_plan
     )
     wind_clock(campaign.pk, now)

@@ -81,7 +81,7 @@ def edit_campaign(
     and ListNotIn while its list is coming in.
     """
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         columns = {
             column: to
             for column, to in changes.columns.items()
@@ -102,7 +102,7 @@ def edit_campaign(
                 campaign=campaign, status=MessageStatus.WAITING, delay_ms__gt=0
             ).update(delay_ms=0)
         if columns:
-            Campaign.objects.filter(pk=campaign_id).update(**columns)
+            Campaign.objects.by_id(campaign_id).update(**columns)
             note(campaign_id, "edited", operator, orm_now())
 
 

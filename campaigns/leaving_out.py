@@ -53,7 +53,7 @@ def _leave_some_out(campaign_id: int, of: Sequence[int], about: str) -> int:
             for row in rows
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        Campaign.objects.filter(pk=campaign_id).update(
+        Campaign.objects.by_id(campaign_id).update(
             total=F("total") - len(rows), waiting=F("waiting") - len(rows)
         )
     return len(rows)

@@ -105,7 +105,7 @@ def store(
     for remarks in batches(remark_row(campaign, r) for r in phones.remarks):
         ListRemark.objects.bulk_create(remarks)
     count = len(phones.recipients)
-    Campaign.objects.filter(pk=campaign.pk).update(
+    Campaign.objects.by_id(campaign.pk).update(
         total=F("total") + count,
         waiting=F("waiting") + count,
         list_lines=F("list_lines") + phones.lines,

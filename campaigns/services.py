@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from asgi_app.database import orm_now
 from campaigns import listing, uploads
@@ -55,10 +55,6 @@ __all__ = [
     "TextCannotBeSent",
     "ValuesMissing",
 ]
-
-_HAS_SOMETHING_TO_STOP = (
-    Q(status=CampaignStatus.DRAFT) | Q(waiting__gt=0) | Q(claimed__gt=0)
-)
 
 
 def create_campaign(
@@ -130,7 +126,7 @@ def start_campaign(
     """
     plan = plan_of(Campaign.objects.get(pk=campaign_id))
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         now = orm_now()
         if campaign.status != CampaignStatus.DRAFT:
             if key and key == campaign.start_key:
@@ -160,7 +156,7 @@ def start_campaign(
                 "started_at": now,
                 "woken_at": now,
             }
-        Campaign.objects.filter(pk=campaign_id).update(
+        Campaign.objects.by_id(campaign_id).update(
             start_key=key,
             slice_size=size,
             slice_is_open=size is not None,
@@ -184,11 +180,11 @@ def plan_of(campaign: Campaign) -> dict[str, datetime | int]:
 def pause_campaign(*, campaign_id: int, operator: str) -> None:
     """Pauses: once this returns, nothing more of it is claimed."""
     with transaction.atomic():
-        paused = Campaign.objects.filter(
-            _HAS_SOMETHING_TO_STOP, pk=campaign_id, status=CampaignStatus.RUNNING
-        ).update(status=CampaignStatus.PAUSED)
-        if not paused:
-            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
+        campaign = Campaign.objects.held(campaign_id)
+        is_running = campaign.status == CampaignStatus.RUNNING
+        if not (is_running and _has_something_to_stop(campaign)):
+            raise NotPossibleNow(campaign.state)
+        Campaign.objects.by_id(campaign_id).update(status=CampaignStatus.PAUSED)
         now = orm_now()
         note(campaign_id, "paused", operator, now)
         wake(_line_of(campaign_id), now)
@@ -197,21 +193,18 @@ def pause_campaign(*, campaign_id: int, operator: str) -> None:
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
     """Goes on with what waits and returns the line."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         now = orm_now()
-        if campaign.status == CampaignStatus.PAUSED:
-            refuse_what_is_over(campaign, now)
-        resumed = Campaign.objects.filter(
-            pk=campaign_id, status=CampaignStatus.PAUSED
-        ).update(
+        if campaign.status != CampaignStatus.PAUSED:
+            raise NotPossibleNow(campaign.state)
+        refuse_what_is_over(campaign, now)
+        Campaign.objects.by_id(campaign_id).update(
             status=CampaignStatus.RUNNING,
             delays_from=None,
             draw_anew=True,
             woken_at=now,
             paused_because="",
         )
-        if not resumed:
-            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
         note(campaign_id, "resumed", operator, now)
         return wind_clock(campaign_id, now)
 
@@ -219,23 +212,25 @@ def resume_campaign(*, campaign_id: int, operator: str) -> int:
 def cancel_campaign(*, campaign_id: int, operator: str) -> None:
     """Cancels for good: what waits is never sent."""
     with transaction.atomic():
+        campaign = Campaign.objects.held(campaign_id)
+        is_cancelled = campaign.status == CampaignStatus.CANCELLED
+        if is_cancelled or not _has_something_to_stop(campaign):
+            raise NotPossibleNow(campaign.state)
         # MySQL reads the columns from left to right: `cancelled` must come first.
-        cancelled = (
-            Campaign.objects.filter(pk=campaign_id)
-            .filter(_HAS_SOMETHING_TO_STOP)
-            .exclude(status=CampaignStatus.CANCELLED)
-            .update(
-                cancelled=F("cancelled") + F("waiting"),
-                waiting=0,
-                status=CampaignStatus.CANCELLED,
-            )
+        Campaign.objects.by_id(campaign_id).update(
+            cancelled=F("cancelled") + F("waiting"),
+            waiting=0,
+            status=CampaignStatus.CANCELLED,
         )
-        if not cancelled:
-            raise NotPossibleNow(Campaign.objects.get(pk=campaign_id).state)
         now = orm_now()
         cancel_waiting(campaign_id, now)
         note(campaign_id, "cancelled", operator, now)
         wake(_line_of(campaign_id), now)
+
+
+def _has_something_to_stop(campaign: Campaign) -> bool:
+    is_draft = campaign.status == CampaignStatus.DRAFT
+    return is_draft or bool(campaign.waiting or campaign.claimed)
 
 
 def refuse_what_is_over(campaign: Campaign, now: datetime) -> None:
@@ -268,7 +263,7 @@ def _line_of(campaign_id: int) -> int:
 
 def locked_draft(campaign_id: int) -> Campaign:
     """The draft, held for this transaction; raises NotPossibleNow."""
-    campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+    campaign = Campaign.objects.held(campaign_id)
     if campaign.status != CampaignStatus.DRAFT:
         raise NotPossibleNow(campaign.state)
     return campaign

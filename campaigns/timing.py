@@ -42,7 +42,7 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
     StartIsOver, OfNoUseAnyMore or EndsBeforeStart.
     """
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         now = orm_now()
         changes: dict[str, datetime | int | None] = {"use_until": timing.use_until}
         is_scheduled = campaign.status == CampaignStatus.SCHEDULED
@@ -62,7 +62,7 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
                 raise OfNoUseAnyMore
             if start_at is not None and timing.use_until <= start_at:
                 raise EndsBeforeStart
-        Campaign.objects.filter(pk=campaign_id).update(**changes)
+        Campaign.objects.by_id(campaign_id).update(**changes)
         note(campaign_id, "timed", operator, now)
 
 
@@ -72,13 +72,13 @@ def start_now(*, campaign_id: int, operator: str) -> int:
     Raises NotPossibleNow or OfNoUseAnyMore.
     """
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED:
             raise NotPossibleNow(campaign.state)
         now = orm_now()
         refuse_what_is_over(campaign, now)
         campaign.status, campaign.started_at = CampaignStatus.RUNNING, now
-        Campaign.objects.filter(pk=campaign_id).update(
+        Campaign.objects.by_id(campaign_id).update(
             status=CampaignStatus.RUNNING,
             started_at=now,
             woken_at=now,
@@ -91,10 +91,10 @@ def start_now(*, campaign_id: int, operator: str) -> int:
 def unschedule(*, campaign_id: int, operator: str) -> None:
     """Makes a draft again of what was to start by itself."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED:
             raise NotPossibleNow(campaign.state)
-        Campaign.objects.filter(pk=campaign_id).update(
+        Campaign.objects.by_id(campaign_id).update(
             status=CampaignStatus.DRAFT,
             start_at=None,
             slice_is_open=False,
@@ -112,7 +112,7 @@ def continue_campaign(*, campaign_id: int, operator: str) -> int:
     OfNoUseAnyMore.
     """
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
+        campaign = Campaign.objects.held(campaign_id)
         now = orm_now()
         may_go_on = campaign.status in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}
         if not (campaign.slice_is_open and may_go_on):
@@ -120,7 +120,7 @@ def continue_campaign(*, campaign_id: int, operator: str) -> int:
         refuse_what_is_over(campaign, now)
         # The plan counts from here: how long somebody would think was not foreseen.
         plan = plan_of(campaign)
-        Campaign.objects.filter(pk=campaign_id).update(
+        Campaign.objects.by_id(campaign_id).update(
             slice_is_open=False,
             woken_at=now,
             draw_anew=True,

@@ -31,7 +31,7 @@ def start_trial(*, campaign_id: int, phone: str, operator: str, key: str) -> int
     OnStopList or TextCannotBeSent.
     """
     with transaction.atomic():
-        draft = Campaign.objects.select_for_update().get(pk=campaign_id)
+        draft = Campaign.objects.held(campaign_id)
         if draft.status != CampaignStatus.DRAFT:
             raise NotPossibleNow(draft.state)
         # By the index on `trial_of`.

@@ -68,7 +68,7 @@ class Claims:
         count = len(ids)
         async with self._door.transaction() as tx:
             running = await tx.execute(
-                f"UPDATE {CAMPAIGNS} SET waiting = waiting - %s,"
+                f"UPDATE {CAMPAIGNS}{self._door.by_key} SET waiting = waiting - %s,"
                 f" claimed = claimed + %s, served_at = %s"
                 f" WHERE id = %s AND status = %s AND waiting >= %s"
                 f" AND slice_is_open = %s AND (use_until IS NULL OR use_until > %s)",
@@ -141,8 +141,8 @@ class Claims:
         now = await self._door.now()
         async with self._door.transaction() as tx:
             await tx.execute(
-                f"UPDATE {CAMPAIGNS} SET delays_from = %s, draw_anew = %s"
-                f" WHERE id = %s AND status = %s",
+                f"UPDATE {CAMPAIGNS}{self._door.by_key} SET delays_from = %s,"
+                f" draw_anew = %s WHERE id = %s AND status = %s",
                 (now, False, head.campaign_id, CampaignStatus.RUNNING),
             )
 
@@ -170,8 +170,8 @@ class Claims:
         """Pauses a campaign by the program itself, until somebody clicks."""
         async with self._door.transaction() as tx:
             await tx.execute(
-                f"UPDATE {CAMPAIGNS} SET status = %s, paused_because = %s"
-                f" WHERE id = %s AND status = %s",
+                f"UPDATE {CAMPAIGNS}{self._door.by_key} SET status = %s,"
+                f" paused_because = %s WHERE id = %s AND status = %s",
                 (
                     CampaignStatus.PAUSED,
                     because,

@@ -52,8 +52,8 @@ class Moments:
             order = CampaignStatus.PAUSED if is_late else CampaignStatus.RUNNING
             async with self._door.transaction() as tx:
                 started = await tx.execute(
-                    f"UPDATE {CAMPAIGNS} SET status = %s, paused_because = %s,"
-                    f" started_at = %s, woken_at = %s"
+                    f"UPDATE {CAMPAIGNS}{self._door.by_key} SET status = %s,"
+                    f" paused_because = %s, started_at = %s, woken_at = %s"
                     f" WHERE id = %s AND status = %s AND start_at <= %s",
                     (
                         order,

@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,18 +16,29 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from asgi_app.database import Door, Params, Row, Tx, in_orm
-from campaigns import results, selectors
-from campaigns.editing import Misfits, find_misfits
+from asgi_app.database import Door, Params, Row, Tx, in_orm, orm_now
+from campaigns import decisions, results, selectors, services
+from campaigns.books import recount
+from campaigns.editing import Misfits, edit_campaign, find_misfits
 from campaigns.hearing import heard
+from campaigns.leaving_out import leave_out
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Outcome
 from campaigns.message_pages import Wanted
 from campaigns.models import Campaign, EarlierAttempt, Event, GoneId, Message
 from campaigns.pacing import Delays
+from campaigns.removal import delete_campaign, remove_some
 from campaigns.states import MessageStatus, Pacing
 from campaigns.stops import add_to_stop_list
 from campaigns.texts import read_template
+from campaigns.timing import (
+    Timing,
+    continue_campaign,
+    set_timing,
+    start_now,
+    unschedule,
+)
+from campaigns.trials import start_trial
 from chatapp.events import parse
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -42,6 +53,9 @@ GROWING = (
     "campaigns_goneid",
     "campaigns_writer",
 )
+# Rows that people and workers wait for: taken by their key, whatever else is asked.
+TAKES = re.compile(r"^(UPDATE|DELETE) | FOR UPDATE$")
+WAITED_FOR = ("campaigns_campaign",)
 OTHERS, OURS = 6_000, 300
 
 
@@ -51,7 +65,7 @@ class Listening:
     def __init__(self, door: Door) -> None:
         self._door = door
         self.for_update, self.insert_new = door.for_update, door.insert_new
-        self.by_index = door.by_index
+        self.by_index, self.by_key = door.by_index, door.by_key
         self.asked: list[tuple[str, Params]] = []
 
     @asynccontextmanager
@@ -104,8 +118,29 @@ def faults(plan: Sequence[Mapping[str, Any]], sql: str) -> list[str]:
     return found
 
 
+def rings(plan: Sequence[Mapping[str, Any]], sql: str) -> list[str]:
+    """What takes an index's entry before the row, or rows that are not asked for.
+
+    Whoever holds the row and changes it takes the entry after it.
+    """
+    if connection.vendor == "sqlite":  # which has one lock
+        return []
+    return [
+        f"{row['table']}: {row['type']} {row['key']}"
+        for row in plan
+        if row["table"] in WAITED_FOR and row["key"] != "PRIMARY"
+    ]
+
+
 _ALIAS = re.compile(r"\b(campaigns_\w+|chatapp_\w+) (?:AS )?([a-z]|U\d)\b")
 _FROM = re.compile(r"\b(?:FROM|UPDATE|INTO) (\w+)")
+
+
+def analyze() -> None:
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            tables = ", ".join(connection.introspection.table_names())
+            cursor.execute(f"ANALYZE TABLE {tables}")
 
 
 @pytest.fixture
@@ -154,10 +189,7 @@ async def crowd(transactional_db: None, line: Line) -> Campaign:
         )
         phones = [f"+7888{pk:07d}" for pk in all_pks]
         add_to_stop_list(phones=phones, operator="anna", reason="")
-        if connection.vendor == "mysql":
-            with connection.cursor() as cursor:
-                tables = ", ".join(connection.introspection.table_names())
-                cursor.execute(f"ANALYZE TABLE {tables}")
+        analyze()
         Campaign.objects.exclude(pk=campaign.pk).update(waiting=0)
         for status in statuses:
             count = campaign.messages.filter(status=status).count()
@@ -254,13 +286,92 @@ async def test_the_list_of_campaigns_reads_no_messages(crowd: Campaign) -> None:
     assert await in_orm(plan_faults, lambda: selectors.list_campaigns(page=1)) == []
 
 
+async def test_whoever_changes_a_campaign_takes_it_by_its_id(line: Line) -> None:
+    def change() -> list[str]:
+        other, pk = lists.running(line, 1, start=9).pk, lists.draft(line, 5).pk
+        who: Any = {"campaign_id": pk, "operator": "anna"}
+        delays = Delays(0, 0, random.Random(1))
+        more = lists.phones(2, start=50)
+        soon = orm_now() + timedelta(hours=1)
+        changes: list[Callable[[], object]] = [
+            lambda: services.add_recipients(phones=more, delays=delays, **who),
+            lambda: leave_out(of=[other], **who),
+            lambda: edit_campaign(name="Other", remark="", **who),
+            lambda: start_trial(phone="+79990000000", key="", **who),
+            lambda: set_timing(timing=Timing(soon, None, 2), **who),
+            lambda: services.start_campaign(**who),
+            lambda: unschedule(**who),
+            lambda: set_timing(timing=Timing(soon, None, 2), **who),
+            lambda: services.start_campaign(**who),
+            lambda: start_now(**who),
+            lambda: continue_campaign(**who),
+            lambda: services.pause_campaign(**who),
+            lambda: services.resume_campaign(**who),
+            lambda: recount(pk),
+            lambda: decisions.release_line(line_id=line.pk, operator="anna"),
+            lambda: decisions.retry_failed(**who),
+            lambda: services.cancel_campaign(**who),
+            lambda: services.cancel_campaign(campaign_id=other, operator="anna"),
+            lambda: delete_campaign(campaign_id=other, operator="anna"),
+            remove_some,
+            remove_some,
+        ]
+        return [fault for change in changes for fault in ring_faults(change)]
+
+    assert await in_orm(change) == []
+
+
+async def test_a_worker_takes_the_campaign_that_it_serves_by_its_id(
+    door: Door, line: Line
+) -> None:
+    listening = Listening(door)
+    ledger = Ledger(listening, worker="test")
+
+    def prepare() -> None:
+        for start in range(3):
+            lists.draft(line, 1, start=start)
+        running = lists.running(line, 2, start=10)
+        late = lists.draft(line, 1, start=20)
+        changes = {"status": "scheduled", "start_at": orm_now() - timedelta(days=1)}
+        Campaign.objects.filter(pk=late.pk).update(**changes)
+        Campaign.objects.exclude(pk=running.pk).update(waiting=0)
+        analyze()
+
+    await in_orm(prepare)
+    state = await ledger.look(line.pk)
+    assert state is not None and state.head is not None
+    await ledger.begin_delays(state.head)
+    await ledger.claim(state, (await ledger.find_due(state, 1))[:1])
+    await ledger.pause_idle(state.head, "")
+    await ledger.start_scheduled()
+    takes = [(sql, params) for sql, params in listening.asked if TAKES.search(sql)]
+    assert sum("start_at <= %s" in sql for sql, _ in takes) == 1
+    assert not await in_orm(
+        lambda: [bad for ask in takes for bad in explained(*ask, judge=rings)]
+    )
+
+
 def plan_faults(read: Callable[[], object]) -> list[str]:
+    return [one for sql in told_by(read) for one in explained(sql)]
+
+
+def ring_faults(change: Callable[[], object]) -> list[str]:
+    takes = [sql for sql in told_by(change) if TAKES.search(sql)]
+    return [one for sql in takes for one in explained(sql, judge=rings)]
+
+
+def told_by(do: Callable[[], object]) -> list[str]:
     with CaptureQueriesContext(connection) as asked:
-        read()
-    return [one for query in asked.captured_queries for one in explained(query["sql"])]
+        do()
+    return [query["sql"] for query in asked.captured_queries]
 
 
-def explained(sql: str, params: Params | None = None) -> list[str]:
+def explained(
+    sql: str,
+    params: Params | None = None,
+    *,
+    judge: Callable[[Sequence[Mapping[str, Any]], str], list[str]] = faults,
+) -> list[str]:
     word = "EXPLAIN"
     if connection.vendor == "sqlite":
         word = "EXPLAIN QUERY PLAN"
@@ -275,4 +386,4 @@ def explained(sql: str, params: Params | None = None) -> list[str]:
         plan = cursor.fetchall()
         columns = [column[0] for column in cursor.description]
     rows = [dict(zip(columns, row, strict=True)) for row in plan]
-    return [f"{fault}\n  in {sql}" for fault in faults(rows, sql)]
+    return [f"{fault}\n  in {sql}" for fault in judge(rows, sql)]

@@ -55,7 +55,7 @@ class Gated:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.for_update, self.insert_new = door.for_update, door.insert_new
-        self.by_index = door.by_index
+        self.by_index, self.by_key = door.by_index, door.by_key
         self.reached, self.gate = asyncio.Event(), asyncio.Event()
 
     @asynccontextmanager
