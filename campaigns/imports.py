@@ -127,22 +127,33 @@ def _store(
         held = drafts.select_for_update().first()
         if held is None:
             raise DraftGone
-        moved = Upload.objects.filter(
-            pk=upload.pk, state=UploadState.IMPORTING, rows_done=upload.rows_done
-        ).update(rows_done=done, errors=0, touched_at=orm_now())
-        if not moved:
+        if not _hold_as_it_was(upload):
             raise Overtaken
+        Upload.objects.filter(pk=upload.pk).update(
+            rows_done=done, errors=0, touched_at=orm_now()
+        )
         place(held, entries, source=upload.name, is_from_upload=True, delays=delays)
     upload.rows_done = done
+
+
+def _hold_as_it_was(upload: Upload) -> bool:
+    """Holds the upload; False when somebody else has gone on with it, or ended it."""
+    held = uploads.hold(upload.pk)
+    return (
+        held is not None
+        and held.state == UploadState.IMPORTING
+        and held.rows_done == upload.rows_done
+    )
 
 
 def _end(upload: Upload, state: UploadState, code: str = "") -> None:
     """Ends the import, and lets go of what was uploaded."""
     with transaction.atomic():
-        ended = Upload.objects.filter(
-            pk=upload.pk, state=UploadState.IMPORTING, rows_done=upload.rows_done
-        ).update(state=state, code=code, touched_at=orm_now())
+        ended = _hold_as_it_was(upload)
         if ended:
+            Upload.objects.filter(pk=upload.pk).update(
+                state=state, code=code, touched_at=orm_now()
+            )
             UploadPiece.objects.filter(upload=upload).delete()
     if ended and state != UploadState.DONE:
         logger.warning("the import ended: %s %s", state, code)

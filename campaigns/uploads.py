@@ -56,20 +56,29 @@ def read_pieces(upload_id: int) -> Iterator[bytes]:
 
 
 def take(*, upload: Upload, campaign: Campaign, layout: Layout) -> None:
-    """Gives an upload to a draft, whose import begins; raises AlreadyTaken."""
-    taken = Upload.objects.filter(pk=upload.pk, campaign=None).update(
+    """Gives an upload to a draft, whose import begins; raises AlreadyTaken.
+
+    In the caller's transaction.
+    """
+    held = hold(upload.pk)
+    if held is None or held.campaign_id is not None:
+        raise AlreadyTaken(held.campaign_id if held else None)
+    Upload.objects.filter(pk=upload.pk).update(
         campaign=campaign,
         state=UploadState.IMPORTING,
         layout=layout.to_json(),
         rows_total=layout.rows,
         touched_at=orm_now(),
     )
-    if not taken:
-        raise AlreadyTaken(
-            Upload.objects.filter(pk=upload.pk)
-            .values_list("campaign_id", flat=True)
-            .first()
-        )
+
+
+def hold(upload_id: int) -> Upload | None:
+    """The upload, held until the transaction ends; None when it is gone.
+
+    Then update it by its id alone: by another index, which MariaDB may prefer, one
+    waits for the uploads of others as well, and they for this one.
+    """
+    return Upload.objects.select_for_update().filter(pk=upload_id).first()
 
 
 def let_go(upload_id: int) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from asgi_app.database import orm_now
 from campaigns import imports, listing, services, uploads
@@ -205,7 +206,7 @@ def test_an_upload_goes_into_one_draft(line: Line) -> None:
     upload = upload_of(campaign)
     layout = from_file("a.csv", table(3).encode(), region="RU").layout
     other = lists.draft(line, 1)
-    with pytest.raises(uploads.AlreadyTaken) as caught:
+    with pytest.raises(uploads.AlreadyTaken) as caught, transaction.atomic():
         uploads.take(upload=upload, campaign=other, layout=layout)
     assert caught.value.campaign_id == campaign.pk
 

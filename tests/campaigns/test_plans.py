@@ -11,16 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from asgi_app.database import Door, Params, Row, Tx, in_orm, orm_now
-from campaigns import decisions, results, selectors, services
+from campaigns import decisions, imports, results, selectors, services, uploads
 from campaigns.books import recount
 from campaigns.editing import Misfits, edit_campaign, find_misfits
 from campaigns.hearing import heard
+from campaigns.layouts import Kind, Layout
 from campaigns.leaving_out import leave_out
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import Outcome
@@ -55,7 +56,7 @@ GROWING = (
 )
 # Rows that people and workers wait for: taken by their key, whatever else is asked.
 TAKES = re.compile(r"^(UPDATE|DELETE) | FOR UPDATE$")
-WAITED_FOR = ("campaigns_campaign",)
+WAITED_FOR = ("campaigns_campaign", "campaigns_upload")
 OTHERS, OURS = 6_000, 300
 
 
@@ -349,6 +350,21 @@ async def test_a_worker_takes_the_campaign_that_it_serves_by_its_id(
     assert not await in_orm(
         lambda: [bad for ask in takes for bad in explained(*ask, judge=rings)]
     )
+
+
+async def test_whoever_imports_a_list_takes_its_upload_by_its_id(line: Line) -> None:
+    def change() -> list[str]:
+        layout = Layout(Kind.LIST, rows=1, encoding="utf-8")
+        delays = Delays(0, 0, random.Random(1))
+        upload = uploads.keep(name="", data=b"+79990000001\n", layout=layout)
+        draft, take = lists.draft(line, 1), transaction.atomic(uploads.take)
+        changes: list[Callable[[], object]] = [
+            lambda: take(upload=upload, campaign=draft, layout=layout),
+            lambda: imports.go_on(upload_id=upload.pk, delays=delays, region="RU"),
+        ]
+        return [fault for change in changes for fault in ring_faults(change)]
+
+    assert await in_orm(change) == []
 
 
 def plan_faults(read: Callable[[], object]) -> list[str]:
