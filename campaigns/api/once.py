@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Schema
@@ -31,7 +32,6 @@ LONGEST_KEY = 255
 # For how long it waits for another with the same key to end; MySQL's alone, as of
 # SQLite's one lock all wait alike.
 PATIENCE_S = 3
-_LOCK_WAIT_TIMEOUT = 1205
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,11 @@ def told_before(request: HttpRequest) -> HttpResponse | None:
 def _once(key: _Key, work: Callable[[], Done]) -> Done | HttpResponse:
     if told := _told(key):
         return told
+    with _one_at_a_time(key):
+        return _do(key, work)
+
+
+def _do(key: _Key, work: Callable[[], Done]) -> Done | HttpResponse:
     with transaction.atomic():
         if not _take(key):
             told = _told(key)
@@ -124,9 +129,33 @@ def _told(key: _Key) -> HttpResponse | None:
     return answer
 
 
+@contextmanager
+def _one_at_a_time(key: _Key) -> Iterator[None]:
+    """Lets in one with this key; raises Problem when another stays for too long.
+
+    Those who wait for each other's row of the key would deadlock: once its owner is
+    refused, each of them holds the place where the others want to store theirs. This
+    only has them queue; that it is done once is up to the row's key.
+    """
+    if connection.vendor != "mysql":
+        yield
+        return
+    # A server has one set of names for all of its databases.
+    name = _digest(f"{connection.settings_dict['NAME']}\n{key.mark}".encode())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", [name, PATIENCE_S])
+        if cursor.fetchone() != (1,):
+            raise Problem("under_way", headers={"Retry-After": "5"})
+    try:
+        yield
+    finally:
+        # A connection that was lost has let go of it already.
+        with suppress(Error), connection.cursor() as cursor:
+            cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+
+
 def _take(key: _Key) -> bool:
-    """Stores the key; False where another has it. Waits for one that is under way."""
-    _wait_at_most(str(PATIENCE_S))
+    """Stores the key; False where another has it."""
     try:
         with transaction.atomic():
             KeptAnswer(
@@ -134,19 +163,7 @@ def _take(key: _Key) -> bool:
             ).save(force_insert=True)
     except IntegrityError:
         return False
-    except OperationalError as error:
-        if error.args[:1] == (_LOCK_WAIT_TIMEOUT,):
-            raise Problem("under_way", headers={"Retry-After": "5"}) from error
-        raise
-    finally:
-        _wait_at_most("DEFAULT")
     return True
-
-
-def _wait_at_most(seconds: str) -> None:
-    if connection.vendor == "mysql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {seconds}")
 
 
 def _digest(told: bytes) -> str:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from asgi_app.database import in_orm, orm_now
-from campaigns import drafts
+from campaigns import drafts, services
+from campaigns.api import once
 from campaigns.kept_answers import KEPT_FOR, forget_old
 from campaigns.models import Campaign, KeptAnswer
 from chatapp.models import Line
@@ -45,6 +47,48 @@ async def test_many_at_once_with_one_key_make_one(api: Caller, line: Line) -> No
     )
     assert len({answer["id"] for answer in answers}) == 1
     assert await in_orm(Campaign.objects.count) == 1
+
+
+async def test_many_at_once_with_one_key_are_refused_as_one_alone_is(
+    api: Caller, line: Line
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    await api.post(f"/campaigns/{campaign.pk}/cancel")
+    path = f"/campaigns/{campaign.pk}/start"
+    asked: dict[str, Any] = {"json": {}, "headers": {"Idempotency-Key": "k"}}
+    await asyncio.gather(
+        *(api.refused("POST", path, "not_possible_now", **asked) for _ in range(8))
+    )
+    assert not await in_orm(KeptAnswer.objects.count)
+
+
+async def test_who_comes_while_one_with_the_same_key_is_under_way_is_told(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "mysql":
+        pytest.skip("all wait for SQLite's one lock alike")
+    monkeypatch.setattr(once, "PATIENCE_S", 0)
+    campaign = await in_orm(lists.draft, line, 1)
+    reached, go_on = threading.Event(), threading.Event()
+    find_line = services.wind_clock
+
+    def halt(*args: Any) -> int:
+        reached.set()
+        go_on.wait(20)
+        return find_line(*args)
+
+    monkeypatch.setattr(services, "wind_clock", halt)
+    path = f"/campaigns/{campaign.pk}/start"
+    asked: dict[str, Any] = {"json": {}, "headers": {"Idempotency-Key": "k"}}
+    first = asyncio.create_task(api.ask("POST", path, **asked))
+    assert await asyncio.to_thread(reached.wait, 20)
+    try:
+        await api.refused("POST", path, "under_way", **asked)
+    finally:
+        go_on.set()
+    assert (await first).status_code == 200
+    again = await api.ask("POST", path, **asked)
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 async def test_keys_that_differ_in_case_are_two(api: Caller, line: Line) -> None:
