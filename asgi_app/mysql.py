@@ -27,6 +27,7 @@ from asgi_app.database import (
     as_time,
 )
 from asgi_app.env import MYSQL_IDLE_S, MYSQL_SESSION
+from asgi_app.giving_way import DEADLOCK, LOCK_WAIT
 from chatapp.calls import boottime
 
 T = TypeVar("T")
@@ -41,7 +42,6 @@ FRESH_S = MYSQL_IDLE_S * 2 / 3
 # Longer than a wait for a row's lock, which the session below ends sooner.
 STATEMENT_S = 20.0
 LOCK_WAIT_S = 10
-DEADLOCK, LOCK_WAIT = 1213, 1205
 # Client errors (2000-2999), server shutting down, killed, too many connections.
 AWAY = {1040, 1053, 1077, 1078, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1317, 3169}
 # Closed because it was idle; a replica, or a primary that is one by now.

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import Campaign, Message, StopEntry
 from campaigns.services import NobodyToSendTo, note
@@ -92,6 +93,7 @@ def begin_copy(*, campaign_id: int, name: str, remark: str, operator: str) -> in
     return draft.pk
 
 
+@repeated
 def copy_piece(*, campaign_id: int, draft_id: int, whom: Whom, after: int) -> Piece:
     """Copies phones and values of the next window, without who is on the stop list."""
     messages = Message.objects.filter(campaign=campaign_id, pk__gt=after).order_by("pk")
@@ -140,6 +142,7 @@ def _row_of(draft_id: int) -> tuple[list[str], list[str], list[Any]]:
     return columns, values, params
 
 
+@repeated
 def finish_copy(*, draft_id: int, left_out: int, operator: str) -> None:
     """Shows the draft; raises NobodyToSendTo when it is empty."""
     with transaction.atomic():

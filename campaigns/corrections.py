@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns import listing, services
 from campaigns.models import Campaign, ListRemark, Upload
 from campaigns.pacing import Delays
@@ -45,6 +46,7 @@ class Corrected:
     passed_over: Mapping[int, PassedOver]
 
 
+@repeated
 def correct(
     *,
     campaign_id: int,

@@ -13,6 +13,7 @@ from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Greatest
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.history import EventKind
 from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.models import (
@@ -97,6 +98,7 @@ def count_failed(*, campaign_id: int, code: str) -> int:
     ).count()
 
 
+@repeated
 def release_line(*, line_id: int, operator: str, is_sure: bool = False) -> bool:
     """Takes the brake off a line; False when it was off. Ring the line.
 
@@ -157,6 +159,7 @@ def _decide(
     return decided
 
 
+@repeated
 def _decide_some(
     campaign_id: int,
     kind: EventKind,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from django.db import transaction
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import TEXT_LIMIT, Action, Campaign, Message
 from campaigns.refusals import EditedMeanwhile, NotPossibleNow
@@ -71,6 +72,7 @@ def mark_of(campaign: Campaign) -> str:
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
 
 
+@repeated
 def edit_campaign(
     *, campaign_id: int, changes: Changes, operator: str, seen: str | None = None
 ) -> None:

@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 from django.db.models import F
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from asgi_app.subjects import about
 from campaigns import uploads
 from campaigns.layouts import Layout, Unreadable, UnreadableFile
@@ -114,6 +115,7 @@ def _batches(
         yield batch[-1].line, batch
 
 
+@repeated
 def _store(
     upload: Upload,
     campaign: Campaign,
@@ -146,6 +148,7 @@ def _hold_as_it_was(upload: Upload) -> bool:
     )
 
 
+@repeated
 def _end(upload: Upload, state: UploadState, code: str = "") -> None:
     """Ends the import, and lets go of what was uploaded."""
     with transaction.atomic():

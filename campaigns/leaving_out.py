@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.audience import phones_of
 from campaigns.models import Campaign, ListRemark, Message, Upload
 from campaigns.recipients import Reason
@@ -34,6 +35,7 @@ def leave_out(*, campaign_id: int, of: Sequence[int], operator: str) -> int:
     return left_out
 
 
+@repeated
 def _leave_some_out(campaign_id: int, of: Sequence[int], about: str) -> int:
     with transaction.atomic():
         draft = locked_draft(campaign_id)

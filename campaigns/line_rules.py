@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Count, F, Min
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.models import Campaign, LineClock, LineRules, Message
 from campaigns.rules import HOUSE, Rules, Tally, read_hours, write_hours
 from campaigns.states import MessageStatus
@@ -80,6 +81,7 @@ def read_for_edit(*, line_id: int) -> tuple[Line, Rules, str]:
     return line, rules_of(line_id), _mark(LineRules.objects.filter(line=line).first())
 
 
+@repeated
 def save_rules(*, line_id: int, rules: Rules, seen: str, operator: str) -> None:
     """Stores a line's rules, which hold from its next message on.
 

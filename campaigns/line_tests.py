@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.collapse import Evidence
 from campaigns.ledger.brake import DELIVERY_COLLAPSED
 from campaigns.models import Campaign, LineClock, Message
@@ -71,6 +72,7 @@ def read_line_test(*, line_id: int) -> LineTestPage:
     )
 
 
+@repeated
 def start_line_test(
     *, line_id: int, phone: str, text: str, name: str, operator: str, key: str
 ) -> None:

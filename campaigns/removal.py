@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from asgi_app.subjects import about
 from campaigns.ledger.gone import gone_digest
 from campaigns.models import (
@@ -33,6 +34,7 @@ def may_be_deleted(campaign: Campaign) -> bool:
     return not campaign.claimed and (ended or campaign.is_sent_out)
 
 
+@repeated
 def delete_campaign(*, campaign_id: int, operator: str) -> None:
     """Hides a campaign and its trials for good; the worker removes their rows.
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns import listing, uploads
 from campaigns.forecast_selectors import read_forecast
 from campaigns.layouts import Layout
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 
+@repeated
 def create_campaign(
     *,
     name: str,
@@ -84,6 +86,7 @@ def create_campaign(
     return campaign
 
 
+@repeated
 def add_recipients(
     *, campaign_id: int, phones: PhoneList, delays: Delays, operator: str
 ) -> int:
@@ -114,6 +117,7 @@ def _need_values(campaign: Campaign, phones: PhoneList) -> None:
             raise ValuesMissing(missing)
 
 
+@repeated
 def start_campaign(
     *, campaign_id: int, operator: str, key: str = "", seal: str | None = None
 ) -> int:
@@ -177,12 +181,12 @@ def plan_of(campaign: Campaign) -> dict[str, datetime | int]:
     return {"planned_end_at": forecast.ends_at, "planned_band_s": band_s}
 
 
+@repeated
 def pause_campaign(*, campaign_id: int, operator: str) -> None:
     """Pauses: once this returns, nothing more of it is claimed."""
     with transaction.atomic():
         campaign = Campaign.objects.held(campaign_id)
-        is_running = campaign.status == CampaignStatus.RUNNING
-        if not (is_running and _has_something_to_stop(campaign)):
+        if campaign.status != CampaignStatus.RUNNING or campaign.is_sent_out:
             raise NotPossibleNow(campaign.state)
         Campaign.objects.by_id(campaign_id).update(status=CampaignStatus.PAUSED)
         now = orm_now()
@@ -190,6 +194,7 @@ def pause_campaign(*, campaign_id: int, operator: str) -> None:
         wake(_line_of(campaign_id), now)
 
 
+@repeated
 def resume_campaign(*, campaign_id: int, operator: str) -> int:
     """Goes on with what waits and returns the line."""
     with transaction.atomic():
@@ -209,12 +214,12 @@ def resume_campaign(*, campaign_id: int, operator: str) -> int:
         return wind_clock(campaign_id, now)
 
 
+@repeated
 def cancel_campaign(*, campaign_id: int, operator: str) -> None:
     """Cancels for good: what waits is never sent."""
     with transaction.atomic():
         campaign = Campaign.objects.held(campaign_id)
-        is_cancelled = campaign.status == CampaignStatus.CANCELLED
-        if is_cancelled or not _has_something_to_stop(campaign):
+        if campaign.status == CampaignStatus.CANCELLED or campaign.is_sent_out:
             raise NotPossibleNow(campaign.state)
         # MySQL reads the columns from left to right: `cancelled` must come first.
         Campaign.objects.by_id(campaign_id).update(
@@ -226,11 +231,6 @@ def cancel_campaign(*, campaign_id: int, operator: str) -> None:
         cancel_waiting(campaign_id, now)
         note(campaign_id, "cancelled", operator, now)
         wake(_line_of(campaign_id), now)
-
-
-def _has_something_to_stop(campaign: Campaign) -> bool:
-    is_draft = campaign.status == CampaignStatus.DRAFT
-    return is_draft or bool(campaign.waiting or campaign.claimed)
 
 
 def refuse_what_is_over(campaign: Campaign, now: datetime) -> None:

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.message_rows import phone_literals
 from campaigns.models import StopEntry
 from campaigns.phone_search import condition, seek
@@ -38,20 +39,23 @@ def add_to_stop_list(*, phones: Iterable[str], operator: str, reason: str) -> in
     added = 0
     rest = iter(phones)
     while chunk := sorted(set(islice(rest, CHUNK))):
-        with transaction.atomic():
-            now = orm_now()
-            known = StopEntry.objects.filter(phone__in=chunk).count()
-            StopEntry.objects.bulk_create(
-                (
-                    StopEntry(
-                        phone=phone, added_by=operator, added_at=now, reason=reason
-                    )
-                    for phone in chunk
-                ),
-                ignore_conflicts=True,
-            )
-            added += len(chunk) - known
+        added += _add_some(chunk, operator, reason)
     return added
+
+
+@repeated
+def _add_some(phones: Sequence[str], operator: str, reason: str) -> int:
+    with transaction.atomic():
+        now = orm_now()
+        known = StopEntry.objects.filter(phone__in=phones).count()
+        StopEntry.objects.bulk_create(
+            (
+                StopEntry(phone=phone, added_by=operator, added_at=now, reason=reason)
+                for phone in phones
+            ),
+            ignore_conflicts=True,
+        )
+    return len(phones) - known
 
 
 def remove_from_stop_list(*, phone: str, operator: str) -> bool:

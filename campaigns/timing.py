@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.last_moment import LastMoment, propose
 from campaigns.models import Campaign, SliceMember
 from campaigns.refusals import EndsBeforeStart
@@ -35,6 +36,7 @@ class Timing:
     slice_size: int | None = None
 
 
+@repeated
 def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
     """Keeps how a draft is to start; of what was started only until when it is of use.
 
@@ -66,6 +68,7 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
         note(campaign_id, "timed", operator, now)
 
 
+@repeated
 def start_now(*, campaign_id: int, operator: str) -> int:
     """Starts at once what was to start by itself; returns the line to ring.
 
@@ -88,6 +91,7 @@ def start_now(*, campaign_id: int, operator: str) -> int:
         return wind_clock(campaign_id, now)
 
 
+@repeated
 def unschedule(*, campaign_id: int, operator: str) -> None:
     """Makes a draft again of what was to start by itself."""
     with transaction.atomic():
@@ -105,6 +109,7 @@ def unschedule(*, campaign_id: int, operator: str) -> None:
         note(campaign_id, "unscheduled", operator, orm_now())
 
 
+@repeated
 def continue_campaign(*, campaign_id: int, operator: str) -> int:
     """Lets the others have it too, and returns the line to ring.
 

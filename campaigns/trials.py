@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.models import Campaign, Message, StopEntry
 from campaigns.sending_order import first_recipients
 from campaigns.services import (
@@ -23,6 +24,7 @@ from campaigns.texts import BadText, MissingValue, read_template
 NAME_LENGTH = 200
 
 
+@repeated
 def start_trial(*, campaign_id: int, phone: str, operator: str, key: str) -> int:
     """Sends a draft's text to one phone, in a campaign of its own; returns the line.
 

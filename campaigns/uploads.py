@@ -9,6 +9,7 @@ from django.core import signing
 from django.db import transaction
 
 from asgi_app.database import orm_now
+from asgi_app.giving_way import repeated
 from campaigns.layouts import Layout
 from campaigns.models import Campaign, Upload, UploadPiece
 from campaigns.states import UploadState
@@ -28,6 +29,7 @@ class AlreadyTaken(Exception):
         self.campaign_id = campaign_id
 
 
+@repeated
 def keep(*, name: str, data: bytes, layout: Layout) -> Upload:
     """Stores an upload whose form may have to be shown again."""
     with transaction.atomic():

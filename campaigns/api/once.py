@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from ninja import Schema
 
 from asgi_app.database import in_orm, orm_now
+from asgi_app.giving_way import repeated
 from asgi_app.middleware import operator_of
 from campaigns.api.guard import resources_of
 from campaigns.api.problems import Fault, Problem
@@ -101,6 +102,7 @@ def _once(key: _Key, work: Callable[[], Done]) -> Done | HttpResponse:
         return _do(key, work)
 
 
+@repeated
 def _do(key: _Key, work: Callable[[], Done]) -> Done | HttpResponse:
     with transaction.atomic():
         if not _take(key):

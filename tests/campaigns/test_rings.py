@@ -1,4 +1,4 @@
-"""Two who change one campaign at the same moment: the second waits, and none falls."""
+"""Two who change the same at one moment: the second waits, or does it once more."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from asgi_app.database import in_orm
 from campaigns import listing, services
-from campaigns.models import Campaign
+from campaigns.models import Campaign, LineClock, Message
 from campaigns.pacing import Delays
 from campaigns.services import (
     add_recipients,
@@ -25,6 +25,7 @@ from campaigns.services import (
 )
 from chatapp.models import Line
 from tests.campaigns import lists
+from tests.campaigns.browser import Site, fresh
 from tests.eventually import eventually
 
 
@@ -90,5 +91,41 @@ async def test_a_pause_waits_for_a_resume(
     await at_once(monkeypatch, resume, (services, "refuse_what_is_over"), pause)
     verbs = await in_orm(lambda: [action.verb for action in campaign.actions.all()])
     assert verbs[-2:] == ["resumed", "paused"]
-    now = await in_orm(Campaign.objects.get, pk=campaign.pk)
-    assert now.status == "paused"
+    assert (await fresh(campaign)).status == "paused"
+
+
+@pytest.mark.parametrize("key", [None, "", "k"], ids=["page", "api", "api with key"])
+async def test_what_has_to_give_way_is_done_again(
+    site: Site, line: Line, key: str | None
+) -> None:
+    campaign = await in_orm(lists.running, line, 3)
+    others = await in_orm(lists.draft, line, 300, start=50)
+    has_clock, go_on = threading.Event(), threading.Event()
+
+    def take_the_other_way_round() -> None:
+        with transaction.atomic():
+            # Whoever has changed less gives way.
+            Message.objects.filter(campaign=others).update(delay_ms=1)
+            LineClock.objects.select_for_update().get(line=line)
+            has_clock.set()
+            go_on.wait(20)
+            Campaign.objects.held(campaign.pk)
+
+    other = asyncio.create_task(in_orm(take_the_other_way_round))
+    assert await asyncio.to_thread(has_clock.wait, 20)
+    if key is None:
+        pressed = site.post(f"/campaigns/{campaign.pk}/pause/")
+    else:
+        headers = {"Idempotency-Key": key} if key else {}
+        path = f"/api/campaigns/{campaign.pk}/pause"
+        pressed = site.http.post(path, json={}, headers=headers)
+    answer = asyncio.create_task(pressed)
+    try:
+        await eventually(lambda: in_orm(somebody_waits))
+    finally:
+        go_on.set()
+    await other
+    assert (await answer).status_code == (302 if key is None else 200)
+    assert (await fresh(campaign)).status == "paused"
+    verbs = await in_orm(lambda: [action.verb for action in campaign.actions.all()])
+    assert verbs.count("paused") == 1
