@@ -28,6 +28,8 @@ Params = Sequence[Any]
 
 # A cable that is cut tells nobody: without a limit a thread would wait for hours.
 ORM_WAIT_S = 30
+# Shorter than that: who waits for a row is told so, and not that nobody answers.
+ORM_LOCK_WAIT_S = 20
 
 
 class DatabaseError(Exception):
@@ -106,7 +108,8 @@ def bound_orm() -> None:
         database["OPTIONS"] |= {
             "read_timeout": ORM_WAIT_S,
             "write_timeout": ORM_WAIT_S,
-            "init_command": f"{MYSQL_SESSION}, wait_timeout = {MYSQL_IDLE_S}",
+            "init_command": f"{MYSQL_SESSION}, wait_timeout = {MYSQL_IDLE_S}"
+            f", innodb_lock_wait_timeout = {ORM_LOCK_WAIT_S}",
         }
 
 

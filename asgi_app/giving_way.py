@@ -6,6 +6,7 @@ Of two that wait for each other InnoDB ends one, of which then nothing has happe
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -42,3 +43,12 @@ def repeated(transaction: Callable[P, T]) -> Callable[P, T]:
         return transaction(*args, **kwargs)
 
     return patiently
+
+
+def is_busy(error: OperationalError) -> bool:
+    """Whether the database is there, and others had for too long what was needed."""
+    if isinstance(error.__cause__, sqlite3.OperationalError):
+        # An extended code has the plain one in its last byte.
+        code = getattr(error.__cause__, "sqlite_errorcode", 0)
+        return code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return error.args[:1] in {(DEADLOCK,), (LOCK_WAIT,)}

@@ -18,6 +18,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 
 from asgi_app.context import program_version
+from asgi_app.giving_way import is_busy
 from campaigns.api import campaigns, lines, lists, messages, orders, phones, queue
 from campaigns.api.faults import invalid
 from campaigns.api.guard import BasicAuth
@@ -210,6 +211,9 @@ def _too_big(_error: RequestDataTooBig) -> Problem:
 
 @_handles(OperationalError)
 def _away(error: OperationalError) -> Problem:
+    if is_busy(error):
+        logger.warning("the API waited for others in vain: %s", error)
+        return Problem("busy", headers={"Retry-After": "5"})
     logger.warning("the API does without the database: %s", error)
     return Problem("database_away", headers={"Retry-After": "5"})
 

@@ -74,6 +74,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "line_not_stopped": Kind(409, lazy("This line is not stopped.")),
     "error": Kind(500, lazy("The program has made a mistake; its log has it.")),
+    "busy": Kind(
+        503, lazy("Others are changing the same for long. Ask again with the same key.")
+    ),
     "database_away": Kind(
         503, lazy("The database does not answer. Ask again with the same key.")
     ),

@@ -203,8 +203,8 @@ def test_the_orm_of_a_process_that_lasts_gives_up_a_server_that_stands_still(
     orm = type(connections["default"])({**ours, **address_of(server)})
     try:
         with orm.cursor() as cursor:
-            cursor.execute("SELECT @@wait_timeout")
-            assert cursor.fetchone() == (MYSQL_IDLE_S,)
+            cursor.execute("SELECT @@wait_timeout, @@innodb_lock_wait_timeout")
+            assert cursor.fetchone() == (MYSQL_IDLE_S, database.ORM_LOCK_WAIT_S)
             stand_still(server.process)
             with pytest.raises(OperationalError):
                 cursor.execute("SELECT 1")

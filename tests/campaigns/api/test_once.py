@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections, transaction
 
 from asgi_app.database import in_orm, orm_now
+from asgi_app.env import MYSQL_SESSION
 from campaigns import drafts, services
 from campaigns.api import once
 from campaigns.kept_answers import KEPT_FOR, forget_old
@@ -149,6 +150,39 @@ async def test_a_failure_on_the_way_leaves_nothing(
     assert not await in_orm(Campaign.objects.count)
     monkeypatch.undo()
     await api.post("/campaigns", new(), key="k", expected=201)
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+async def test_who_waits_for_others_in_vain_is_told(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    campaign = await in_orm(lists.draft, line, 1)
+    options = connections.settings["default"]["OPTIONS"]
+    if connection.vendor == "mysql":
+        patience = f"{MYSQL_SESSION}, innodb_lock_wait_timeout = 1"
+        monkeypatch.setitem(options, "init_command", patience)
+    else:
+        monkeypatch.setitem(options, "timeout", 0.1)
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Campaign.objects.held(campaign.pk)
+            is_held.set()
+            let_go.wait(20)
+
+    holder = asyncio.create_task(in_orm(hold))
+    assert await asyncio.to_thread(is_held.wait, 20)
+    asked: dict[str, Any] = {"json": {}}
+    if key:
+        asked["headers"] = {"Idempotency-Key": key}
+    try:
+        path = f"/campaigns/{campaign.pk}/cancel"
+        await api.refused("POST", path, "busy", **asked)
+    finally:
+        let_go.set()
+    await holder
+    assert (await api.ask("POST", path, **asked)).status_code == 200
 
 
 async def test_a_start_that_is_asked_for_again_is_told_as_started(
