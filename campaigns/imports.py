@@ -125,9 +125,11 @@ def _store(
 ) -> None:
     """Stores a batch; raises Overtaken or DraftGone, and nothing of it is stored."""
     with transaction.atomic():
-        drafts = Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.DRAFT)
-        held = drafts.select_for_update().first()
-        if held is None:
+        try:
+            held = Campaign.objects.held(campaign.pk)
+        except Campaign.DoesNotExist:
+            raise DraftGone from None
+        if held.status != CampaignStatus.DRAFT:
             raise DraftGone
         if not _hold_as_it_was(upload):
             raise Overtaken

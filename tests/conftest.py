@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
 
@@ -20,6 +21,16 @@ from chatapp.sandbox.testing import SandboxServer
 # How long an example takes says something of the machine, not of the code.
 hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _orm_as_it_was() -> Iterator[None]:
+    """What `bound_orm` sets is for a process that lasts, and not for the next tests."""
+    options = connections.settings["default"].get("OPTIONS", {})
+    before = dict(options)
+    yield
+    options.clear()
+    options.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from asgi_app.database import in_orm
 from asgi_app.valkey import PrivateValkey, free_port
 from campaigns.models import Campaign
 from chatapp.models import Line
@@ -153,7 +154,7 @@ async def test_a_site_behind_it_is_used_by_https_as_it_should_be(
     assert await house.send(line, Referer=ours + PAGE) == 302
     assert await house.send(line, Referer="https://evil.example/") == 403
     assert await house.send(line, Origin=ours.replace("https", "http")) == 403
-    assert await Campaign.objects.acount() == 2
+    assert await in_orm(Campaign.objects.count) == 2
     assert (await http.get(PAGE.rstrip("/"))).headers["Location"] == PAGE
     # Nothing of ours has a socket.
     assert (await http.get("/healthz", headers=UPGRADE)).status_code == 200

@@ -19,7 +19,7 @@ from django.utils import timezone
 from asgi_app.database import Door, Params, Row, Tx, in_orm, orm_now
 from campaigns import decisions, imports, results, selectors, services, uploads
 from campaigns.books import recount
-from campaigns.editing import Misfits, edit_campaign, find_misfits
+from campaigns.editing import Changes, Misfits, edit_campaign, find_misfits
 from campaigns.hearing import heard
 from campaigns.layouts import Kind, Layout
 from campaigns.leaving_out import leave_out
@@ -297,7 +297,7 @@ async def test_whoever_changes_a_campaign_takes_it_by_its_id(line: Line) -> None
         changes: list[Callable[[], object]] = [
             lambda: services.add_recipients(phones=more, delays=delays, **who),
             lambda: leave_out(of=[other], **who),
-            lambda: edit_campaign(name="Other", remark="", **who),
+            lambda: edit_campaign(changes=Changes(name="Other"), **who),
             lambda: start_trial(phone="+79990000000", key="", **who),
             lambda: set_timing(timing=Timing(soon, None, 2), **who),
             lambda: services.start_campaign(**who),

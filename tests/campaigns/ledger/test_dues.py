@@ -55,7 +55,7 @@ async def test_a_list_of_which_nobody_is_left_is_sent_out(
     await stop("+79990000000")
     assert await ledger.find_due(await look(ledger, line), 5) == []
     assert (await look(ledger, line)).head is None
-    await campaign.arefresh_from_db()
+    await in_orm(campaign.refresh_from_db)
     assert campaign.is_finished
 
 
