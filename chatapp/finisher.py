@@ -8,6 +8,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from django.utils import translation
+
 from chatapp.errors import ChatAppError
 
 T = TypeVar("T")
@@ -21,8 +23,12 @@ class Finisher:
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        # A context of its own: a request's threads end with the request.
-        task = asyncio.create_task(work, context=contextvars.Context())
+        # A context of its own: a request's threads end with the request. The language
+        # is all that it takes along.
+        context = contextvars.Context()
+        if spoken := translation.get_language():
+            context.run(translation.activate, spoken)
+        task = asyncio.create_task(work, context=context)
         self._under_way.add(task)
         task.add_done_callback(self._ended)
         return task

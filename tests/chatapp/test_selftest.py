@@ -270,6 +270,18 @@ async def test_the_page_shows_each_hop(served: str, settings: Settings) -> None:
         assert (said.count("✓"), said.count("✗")) == (1, 1)
 
 
+async def test_a_russian_page_shows_what_it_found_in_russian(
+    served: str, settings: Settings
+) -> None:
+    async with open_site() as site:
+        site.http.cookies.set("language", "ru")
+        said = words(await ask(site, "test/"))
+        assert "✓ Имя найдено : 127.0.0.1 — это адрес цифрами, искать имя" in said
+        assert "✓ Программа её получила : в " in said
+        settings.PUBLIC_URL = "http://127.0.0.1:9"
+        assert "127.0.0.1:9 не принимает соединений" in words(await ask(site, "test/"))
+
+
 async def test_without_a_public_url_the_page_says_what_is_lost(
     served: str, settings: Settings
 ) -> None:
