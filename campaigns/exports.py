@@ -21,6 +21,7 @@ from campaigns.message_filters import filtered
 from campaigns.models import Campaign, Message
 from campaigns.states import MessageStatus
 from campaigns.texts import BadText, MissingValue, Template, read_template
+from chatapp.words import translated
 
 # Messages that are looked at for one piece of the file.
 WINDOW = 2000
@@ -162,7 +163,7 @@ def _row(
 
 
 def _reason(code: str, reason: str) -> str:
-    words = explain(code)
+    words, reason = explain(code), translated(reason)
     return " · ".join(filter(None, [words, reason if reason != words else ""]))
 
 

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -190,6 +191,29 @@ async def test_in_russian_words_and_delimiter_are_russian(line: Line) -> None:
     with translation.override("ru"):
         assert translation.gettext("waiting") in text
     assert '"\'+79990000000";' in text
+
+
+async def test_in_russian_a_reason_is_russian_but_for_what_chatapp_said(
+    site: Site, ledger: Ledger, line: Line
+) -> None:
+    campaign, _ = await with_outcomes(ledger, line, UNSURE, FAILED)
+    broke = "the connection broke before the answer ended"
+    await change(campaign, "0000", code="hung_up", reason=broke)
+    await change(campaign, "0001", code="http_422", reason="Bad phone")
+    site.http.cookies.set("language", "ru")
+    at = f"/campaigns/{campaign.pk}"
+    table = rows_of(await site.get(f"{at}/export.csv"), ";")
+    told = [row["Причина"] for row in table]
+    assert told == [
+        "Запрос ушёл, но ChatApp оборвал связь без ответа. · "
+        "соединение оборвалось до конца ответа",
+        "ChatApp считает, что с телефоном или текстом что-то не так. · Bad phone",
+    ]
+    header, *rows = sheet_of((await site.get(f"{at}/export.xlsx")).content)
+    assert [row[header.index("Причина")] for row in rows] == told
+    with ZipFile(io.BytesIO((await site.get(f"{at}/proof.zip")).content)) as pack:
+        table = table_of(pack.read("messages.csv"), ";")
+    assert [row["Причина"] for row in table] == told
 
 
 async def test_a_reader_that_goes_away_leaves_nothing_behind(
