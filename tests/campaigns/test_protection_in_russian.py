@@ -20,7 +20,7 @@ from campaigns.models import (
 from campaigns.states import CampaignStatus
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site
+from tests.campaigns.browser import Site, words
 from tests.campaigns.russian import english, language, russian
 from tests.campaigns.test_russian_desk import no_english
 
@@ -81,6 +81,15 @@ async def test_rules_calendar_and_silence_are_shown_in_russian(
     timing = {"when": "at", "start_at": "x", "use_until": "x", "slice_size": "99"}
     refused = await russian.post(f"/campaigns/{draft.pk}/when/", **timing)
     assert english(refused) == set()
+
+
+async def test_a_day_of_the_calendar_has_its_month_in_the_genitive(
+    russian: Site, line: Line
+) -> None:
+    day = f"/lines/{line.pk}/calendar/2026-11-27/"
+    assert "Пятница, 27 ноября 2026" in words(await russian.get(day))
+    russian.http.cookies.set("language", "en")
+    assert "Friday, 27 November 2026" in words(await russian.get(day))
 
 
 async def test_a_slice_and_a_stopped_line_are_shown_in_russian(
