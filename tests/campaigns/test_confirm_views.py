@@ -276,7 +276,7 @@ async def test_what_the_line_serves_first_is_named_and_counted(
     campaign = await in_orm(lists.draft, line, 2, start=500)
     said = words(await site.get(path_of(campaign, "confirm/")))
     assert "The line serves these first: Sale ." in said
-    assert "Begins about" in said
+    assert "First message about" in said
     # 102 pauses of 45/√12 s, twice their deviation
     assert "± 4 min" in said
 
