@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polib
 import pytest
+from django.utils import translation
 
+from campaigns import wording
 from tests.catalogue import russian
 from tests.catalogue.literals import unmarked
 from tests.catalogue.sources import (
@@ -45,6 +48,31 @@ def test_the_catalogue_is_as_make_messages_leaves_it() -> None:
     updated = russian.updated(russian.read(), marked_texts())
     assert str(updated) == str(russian.read()), "run `make messages`"
     assert russian.COMPILED.read_bytes() == updated.to_binary(), "run `make messages`"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("обработчик", "квитанци", "учётн", "неясн"),  # the glossary has others
+        *("‹", "›", '"', "“"),  # quotes are «…»
+        *(r"\(а\)", r"\(ась?\)"),  # nobody's gender is known
+        r"\w …",  # it follows its word at once
+    ],
+)
+def test_the_russian_keeps_to_its_glossary(wrong: str) -> None:
+    told = [
+        text
+        for entry in russian.read()
+        for text in (entry.msgstr, *entry.msgstr_plural.values())
+    ]
+    without_tags = [re.sub("<[^>]*>", "", text) for text in told]
+    assert [text for text in without_tags if re.search(wrong, text)] == []
+
+
+def test_who_did_what_is_told_without_a_gender() -> None:
+    with translation.override("ru"):
+        said = [str(verb) for verb in wording.VERBS.values()]
+    assert [verb for verb in said if not verb.startswith("— ")] == []
 
 
 @pytest.mark.parametrize(
