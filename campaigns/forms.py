@@ -71,7 +71,7 @@ class CampaignForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 9, "spellcheck": "false"}),
         help_text=lazy(
-            "Paste them in any shape: one a line, with commas, semicolons, tabs or "
+            "Paste them in any shape: one a row, with commas, semicolons, tabs or "
             "words between them, or a whole table with its header."
         ),
     )
@@ -166,7 +166,7 @@ class CampaignForm(forms.Form):
         text = _plain(self.cleaned_data["phones"])
         if text.count("\n") >= PASTE_LIMIT:
             raise ValidationError(
-                _("There are more than 100,000 lines. Please save them as a file.")
+                _("There are more than 100,000 rows. Please save them as a file.")
             )
         self.pasted = from_text(text, region=self._region)
         return text

@@ -34,7 +34,7 @@ UNREADABLE: Mapping[str, StrOrPromise] = {
     ),
     Unreadable.TOO_BIG: lazy("The file unpacks to too much. Please split it."),
     Unreadable.TOO_MANY_ROWS: lazy(
-        "There are more than 1,000,000 lines. Please make several campaigns of them."
+        "There are more than 1,000,000 rows. Please make several campaigns of them."
     ),
     Unreadable.NO_PHONE_COLUMN: lazy(
         "It is not clear which column holds the phones. Please choose it below."
@@ -99,7 +99,7 @@ def not_in(*, has_failed: bool) -> str:
 
 
 def receipt(found: Receipt) -> str:
-    """The list in one sentence that adds up: "1,000 lines: 962 in, 21 double"."""
+    """The list in one sentence that adds up: "1,000 rows: 962 in, 21 double"."""
     parts = [_("%(count)s in") % {"count": _number(found.count_in)}]
     parts += [
         _("%(count)s %(what)s")
@@ -110,7 +110,7 @@ def receipt(found: Receipt) -> str:
 
 
 def _lines(found: Receipt) -> str:
-    lines = ngettext("%(count)s line", "%(count)s lines", found.lines) % {
+    lines = ngettext("%(count)s row", "%(count)s rows", found.lines) % {
         "count": _number(found.lines)
     }
     if found.entries == found.lines:

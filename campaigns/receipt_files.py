@@ -19,8 +19,8 @@ async def remark_lines(
     campaign_id: int, reason: str, delimiter: str
 ) -> AsyncIterator[bytes]:
     """The remarks with a reason, or all, in pieces of a CSV file."""
-    header = [_("File"), pgettext("list", "Line"), _("Text there"), _("Reason")]
-    header += [_("Column"), _("Phone"), _("First in line"), _("Outcome")]
+    header = [_("File"), pgettext("list", "Row"), _("Text there"), _("Reason")]
+    header += [_("Column"), _("Phone"), _("First in row"), _("Outcome")]
     yield BOM + csv_lines([header], delimiter=delimiter)
     after = 0
     while remarks := await in_orm(

@@ -59,7 +59,7 @@ class RulesForm(forms.Form):
         required=False,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=lazy("One a line: 31.12.2026, or 01.01.2027 – 08.01.2027."),
+        help_text=lazy("One a row: 31.12.2026, or 01.01.2027 – 08.01.2027."),
     )
     in_recipients_zone = forms.BooleanField(
         label=lazy("By the recipient's own clock"),

@@ -22,7 +22,7 @@ from campaigns.spreadsheets import Unreadable, UnreadableFile, read_file
 REASON_LIMIT = 200
 MOST_LINES = 100_000
 
-_TOO_MANY = lazy("There are more than 100,000 lines. Please split the list.")
+_TOO_MANY = lazy("There are more than 100,000 rows. Please split the list.")
 _NO_COLUMN = lazy("No column with phones was found in the file.")
 
 
@@ -38,7 +38,7 @@ class StopForm(forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=lazy("Paste them in any shape: one a line, or with commas or words."),
+        help_text=lazy("Paste them in any shape: one a row, or with commas or words."),
     )
     upload = forms.FileField(
         label=lazy("Or a file"),

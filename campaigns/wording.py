@@ -154,7 +154,7 @@ NOT_POSSIBLE: Mapping[str, StrOrPromise] = {
 VERBS: Mapping[str, StrOrPromise] = {
     "created": lazy("created the draft"),
     "added": lazy("added to the list"),
-    "corrected": lazy("corrected lines of the list"),
+    "corrected": lazy("corrected rows of the list"),
     "started": lazy("started it"),
     "paused": lazy("paused it"),
     "resumed": lazy("resumed it"),

@@ -56,8 +56,8 @@ def created(*more: object) -> dict[str, Any]:
 def test_it_creates_a_draft_and_names_what_it_left_out(line: Line) -> None:
     code, out, err = run("create", "--text", "Hello", "--phones", SAMPLES / "paste.txt")
     assert (code, "draft; waiting 20" in out) == (0, True)
-    assert "line 16: left out, toll_free: 8 800 555 35 35" in err
-    assert "line 17: kept, landline" in err
+    assert "row 16: left out, toll_free: 8 800 555 35 35" in err
+    assert "row 17: kept, landline" in err
 
 
 def test_it_reads_a_list_from_the_standard_input(
@@ -78,7 +78,7 @@ def test_it_fills_the_text_from_columns(line: Line, tmp_path: Path) -> None:
     phones = table(tmp_path, "name,phone\nVera,89990000001\n,89990000002\n")
     code, out, err = run("create", "--text", "Hi {name}", "--phones", phones)
     assert (code, "draft; waiting 1" in out) == (0, True)
-    assert "line 3: left out, value_missing: name 89990000002" in err
+    assert "row 3: left out, value_missing: name 89990000002" in err
     assert Message.objects.get().fields == {"name": "Vera"}
 
 

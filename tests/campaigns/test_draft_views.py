@@ -51,7 +51,7 @@ async def test_checking_stores_nothing_and_tells_about_the_list(
     assert response.status_code == 200
     said = words(response)
     assert "1 phone will get the message" in said
-    assert "line 2 8 800 555 35 35 a toll-free number" in said
+    assert "row 2 8 800 555 35 35 a toll-free number" in said
     assert "One after another" in said
     assert "Each on its own" in said
     assert not await in_orm(Campaign.objects.exists)
@@ -150,7 +150,7 @@ async def test_where_no_column_is_found_it_is_asked_for(site: Site, line: Line) 
     assert saved.status_code == 302
     campaign = await in_orm(Campaign.objects.get)
     said = words(await site.get(f"/campaigns/{campaign.pk}/"))
-    assert "3 lines: 1 in, 2 without a number." in said
+    assert "3 rows: 1 in, 2 without a number." in said
 
 
 CLIENTS = "Имя;Телефон;Город\nВера;8 999 000 00 01;Омск\n;8 999 000 00 02;Пермь\n"
@@ -191,7 +191,7 @@ async def test_a_row_without_a_value_is_left_out_and_named(
     campaign = await in_orm(Campaign.objects.get)
     assert campaign.total == 1
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
-    assert "2 lines: 1 in, 1 without a value that the text needs." in said
+    assert "2 rows: 1 in, 1 without a value that the text needs." in said
 
 
 async def test_a_text_that_grows_too_long_is_left_out(site: Site, line: Line) -> None:
@@ -256,7 +256,7 @@ async def test_who_is_on_the_stop_list_does_not_come_in(site: Site, line: Line) 
     campaign = await in_orm(Campaign.objects.get)
     assert campaign.total == 1
     said = words(await site.get(f"/campaigns/{campaign.pk}/"))
-    assert "1 line with 2 entries: 1 in, 1 on the stop list." in said
+    assert "1 row with 2 entries: 1 in, 1 on the stop list." in said
     response = await site.post(
         f"/campaigns/{campaign.pk}/recipients/", phone="8 999 000 00 02"
     )

@@ -27,14 +27,14 @@ async def test_a_big_file_is_left_to_the_worker(
     checked = await site.post(
         "/campaigns/new/", **form(line, do="check", phones=""), files=file
     )
-    assert "About 6,001 lines" in words(checked)
+    assert "About 6,001 rows" in words(checked)
     saved = await site.post("/campaigns/new/", **form(line, phones=""), files=file)
     campaign = await in_orm(Campaign.objects.get)
     upload = await in_orm(Upload.objects.get, campaign=campaign)
     (ring,) = await rings(redis)
     assert ring.startswith(f"import:{upload.pk}:new:")
     page = await site.get(saved.headers["Location"])
-    assert "The list is coming in 0 of about 6,001 lines" in words(page)
+    assert "The list is coming in 0 of about 6,001 rows" in words(page)
     assert page.headers["Refresh"] == "5"
     assert f"/campaigns/{campaign.pk}/start/" not in page.text
     refused = await site.post(f"/campaigns/{campaign.pk}/start/")
@@ -43,7 +43,7 @@ async def test_a_big_file_is_left_to_the_worker(
     assert "Refresh" not in refused.headers
     await in_orm(go_on, campaign)
     page = await site.get(saved.headers["Location"])
-    assert "6,000 lines: 5,401 in, 599 double." in words(page)
+    assert "6,000 rows: 5,401 in, 599 double." in words(page)
 
 
 async def test_a_long_paste_is_left_to_the_worker(site: Site, line: Line) -> None:

@@ -34,7 +34,7 @@ def typed(response: httpx.Response, **changed: str) -> dict[str, str]:
     fields = dict(
         re.findall(r'name="((?:text|value)-[\d-]+)" value="([^"]*)"', response.text)
     )
-    lines = re.findall(r'for="text-(\d+)">line (\d+)', response.text)
+    lines = re.findall(r'for="text-(\d+)">row (\d+)', response.text)
     for line, text in changed.items():
         number, _, place = line.removeprefix("line").partition("_")
         (key,) = [pk for pk, there in lines if there == number]
@@ -56,15 +56,23 @@ async def correct(site: Site, place: str, **changed: str) -> httpx.Response:
 async def test_the_receipt_adds_up_and_names_lines(site: Site, line: Line) -> None:
     campaign = await drafted(site, line)
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
-    assert "5 lines: 2 in, 1 double, 1 without a number, 1 with too few digits." in said
-    assert "1 on the list already line 3 left out" in said
-    assert "1 a landline; WhatsApp Business may run on it line 5 kept" in said
+    assert "5 rows: 2 in, 1 double, 1 without a number, 1 with too few digits." in said
+    assert "1 on the list already row 3 left out" in said
+    assert "1 a landline; WhatsApp Business may run on it row 5 kept" in said
+
+
+async def test_it_says_that_the_header_has_a_number_too(site: Site, line: Line) -> None:
+    campaign = await drafted(site, line, "name;phone\nVera;8 999 000 00 01\nIvan;abc")
+    said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
+    assert "2 rows: 1 in, 1 without a number." in said
+    assert "no phone number found here row 3 left out" in said
+    assert "numbered as in the list itself, its header and empty rows included" in said
 
 
 async def test_a_group_can_be_opened(site: Site, line: Line) -> None:
     campaign = await drafted(site, line)
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/double/"))
-    assert "line 3 +79990000001 on the list already first in line 1" in said
+    assert "row 3 +79990000001 on the list already first in row 1" in said
     assert (
         await site.get(f"/campaigns/{campaign.pk}/receipt/nonsense/")
     ).status_code == 404
@@ -95,11 +103,11 @@ async def test_a_line_is_corrected_on_the_page(site: Site, line: Line) -> None:
     assert done.status_code == 302
     said = words(await site.get(done.headers["Location"]))
     assert "1 phone was added to the draft" in said
-    assert "No line is left here" in said
+    assert "No row is left here" in said
     assert (await fresh(campaign)).total == 3
     said = words(await site.get(f"/campaigns/{campaign.pk}/"))
-    assert "5 lines: 3 in, 1 double, 1 without a number." in said
-    assert "corrected lines of the list (1)" in said
+    assert "5 rows: 3 in, 1 double, 1 without a number." in said
+    assert "corrected rows of the list (1)" in said
     remark = await in_orm(ListRemark.objects.get, reason="corrected")
     assert (remark.raw, remark.phone) == ("8 999 000 01", "+79990000002")
     message = await in_orm(Message.objects.get, phone="+79990000002")
@@ -122,7 +130,7 @@ async def test_what_is_still_wrong_stays_with_its_reason(
     place = f"/campaigns/{campaign.pk}/receipt/too_short/"
     response = await correct(site, place, line2=text)
     assert response.status_code == 422
-    assert "1 line is still wrong" in words(response)
+    assert "1 row is still wrong" in words(response)
     assert reason in words(response)
     assert (await fresh(campaign)).total == 2
     remark = await in_orm(ListRemark.objects.get, reason="too_short")

@@ -229,8 +229,8 @@ async def test_the_receipt_outlives_the_start(site: Site, line: Line) -> None:
     )
     campaign = await in_orm(Campaign.objects.get)
     await in_orm(services.start_campaign, campaign_id=campaign.pk, operator="anna")
-    assert "2 lines: 1 in, 1 toll-free." in words(
+    assert "2 rows: 1 in, 1 toll-free." in words(
         await site.get(f"/campaigns/{campaign.pk}/")
     )
     said = words(await site.get(f"/campaigns/{campaign.pk}/receipt/"))
-    assert "1 a toll-free number; it cannot have WhatsApp line 2 left out" in said
+    assert "1 a toll-free number; it cannot have WhatsApp row 2 left out" in said

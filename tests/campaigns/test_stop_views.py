@@ -46,8 +46,8 @@ async def test_wrong_lines_are_named_and_kept_while_the_good_ones_are_added(
     assert answer.status_code == 422
     said = words(answer)
     assert "1 phone was added" in said
-    assert "line 2: no phone here — no phone number found here" in said
-    assert "line 3: 8 800 555 35 35 — a toll-free number" in said
+    assert "row 2: no phone here — no phone number found here" in said
+    assert "row 3: 8 800 555 35 35 — a toll-free number" in said
     assert "no phone here\n8 800 555 35 35</textarea>" in answer.text
     assert 'value="why"' in answer.text
     assert [phone for phone, *_ in await entries()] == ["+79031234567"]

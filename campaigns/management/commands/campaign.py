@@ -96,7 +96,7 @@ class Command(BaseCommand):
         for remark in phones.remarks:
             kept = "kept" if remark.kept else "left out"
             about = " ".join(filter(None, [remark.about, remark.raw.strip()]))
-            self.stderr.write(f"line {remark.line}: {kept}, {remark.reason}: {about}")
+            self.stderr.write(f"row {remark.line}: {kept}, {remark.reason}: {about}")
         if not phones.recipients:
             raise CommandError("--phones has no number to send to")
         campaign = create_campaign(
