@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from asgi_app.database import in_orm
@@ -36,14 +37,33 @@ ID_DIGITS = 18
 
 @dataclass(frozen=True)
 class Decision:
-    """What may be decided about the messages of one status."""
+    """What may be decided about the messages of one status.
+
+    `follows` says what it means for as many as are concerned.
+    """
 
     decide: Callable[..., int]
     status: str
     title: StrOrPromise
-    what: StrOrPromise
+    follows: Callable[[int], str]
     button: StrOrPromise
     sends: bool
+
+
+def _is_settled_here(count: int) -> str:
+    return ngettext(
+        "It is not sent again. A status that comes later still settles it.",
+        "They are not sent again. A status that comes later still settles them.",
+        count,
+    )
+
+
+def _is_all_that_is_sent(count: int) -> str:
+    return ngettext(
+        "Only it is sent; nobody else gets anything. The old error is kept.",
+        "Only they are sent; nobody else gets anything. The old error is kept.",
+        count,
+    )
 
 
 DECISIONS: Mapping[str, Decision] = {
@@ -51,7 +71,7 @@ DECISIONS: Mapping[str, Decision] = {
         decisions.assume_sent,
         "unsure",
         lazy("Count the unsure messages as sent?"),
-        lazy("They are not sent again. A status that comes later still settles them."),
+        _is_settled_here,
         lazy("Count as sent"),
         sends=False,
     ),
@@ -59,7 +79,7 @@ DECISIONS: Mapping[str, Decision] = {
         decisions.send_again,
         "unsure",
         lazy("Send the unsure messages again?"),
-        lazy("Who got the first one gets a second copy."),
+        lambda count: _("Who got the first one gets a second copy."),
         lazy("Send again (may be a second copy)"),
         sends=True,
     ),
@@ -67,7 +87,7 @@ DECISIONS: Mapping[str, Decision] = {
         decisions.retry_failed,
         "failed",
         lazy("Try the failed messages again?"),
-        lazy("Only they are sent; nobody else gets anything. The old error is kept."),
+        _is_all_that_is_sent,
         lazy("Try again"),
         sends=True,
     ),
@@ -103,6 +123,7 @@ async def decide(request: HttpRequest, campaign_id: int, what: str) -> HttpRespo
         "decision": decision,
         "what": what,
         "count": count,
+        "follows": decision.follows(count),
         "has_grown": has_grown,
         "code": code,
     }

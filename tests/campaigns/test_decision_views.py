@@ -15,7 +15,7 @@ from campaigns.models import Action, Campaign, Message, ShelvedStatus
 from campaigns.states import MessageStatus
 from chatapp.models import Line
 from tests.campaigns import lists
-from tests.campaigns.browser import Site, fresh, rings, words
+from tests.campaigns.browser import Site, change, fresh, rings, words
 from tests.campaigns.test_decisions import with_outcomes
 
 UNSURE, FAILED = MessageStatus.UNSURE, MessageStatus.FAILED
@@ -65,6 +65,33 @@ async def test_all_are_asked_about_once_more_before_they_are_sent_again(
     await site.post(path)
     assert await in_orm(lists.counts, campaign) == {"waiting": 2, "accepted": 1}
     assert [r for r in await rings(redis) if f"deliver:{line.pk}:decided" in r]
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "said"),
+    [
+        ("en", 1, "It is about 1 message. Only it is sent; nobody else"),
+        ("en", 11, "It is about 11 messages. Only they are sent; nobody else"),
+        ("ru", 1, "Это касается 1 сообщения. Больше никто ничего не получит."),
+        ("ru", 11, "Это касается 11 сообщений. Больше никто ничего не получит."),
+        ("ru", 21, "Это касается 21 сообщения. Больше никто ничего не получит."),
+    ],
+)
+async def test_the_question_agrees_with_its_number(
+    site: Site, line: Line, language: str, count: int, said: str
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    await change(campaign, waiting=0, failed=count)
+    site.http.cookies.set("language", language)
+    assert said in words(await site.get(f"/campaigns/{campaign.pk}/decide/retry/"))
+
+
+async def test_it_asks_about_what_failed_without_a_reason(
+    site: Site, line: Line
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    asked = await site.get(f"/campaigns/{campaign.pk}/decide/retry/?code=")
+    assert "that failed without a reason being told. It is about" in words(asked)
 
 
 async def test_more_than_the_question_named_are_asked_about_anew(
