@@ -16,7 +16,7 @@ from campaigns.models import (
     LineClock,
     Message,
 )
-from campaigns.restored import RESTORED
+from campaigns.restored import LOOKED_THROUGH, RESTORED
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Account, Line, why_unusable
 
@@ -73,6 +73,31 @@ class Trouble:
     can_go_on: bool = False
     is_of_account: bool = False
 
+    @property
+    def line_ids(self) -> frozenset[int]:
+        return frozenset([self.line.pk] if self.line else [])
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Why nothing leaves through several lines: one backup was put back for all.
+
+    Each group has the troubles with the same code, one a line.
+    """
+
+    since: datetime
+    groups: Sequence[tuple[str, Sequence[Trouble]]]
+
+    @property
+    def count(self) -> int:
+        return len(self.line_ids)
+
+    @property
+    def line_ids(self) -> frozenset[int]:
+        return frozenset().union(
+            *(one.line_ids for _, ones in self.groups for one in ones)
+        )
+
 
 def read_message(*, campaign_id: int, message_id: int) -> MessagePage:
     """A message with all that happened to it; raises Message.DoesNotExist."""
@@ -108,9 +133,9 @@ def _steps(events: Iterable[Event]) -> list[Step]:
     return steps
 
 
-def read_troubles(now: datetime) -> tuple[Trouble, ...]:
+def read_troubles(now: datetime) -> tuple[Trouble | PutBack, ...]:
     """Why nothing leaves at all, or not through a line that has something to send."""
-    troubles = []
+    troubles: list[Trouble | PutBack] = []
     account = Account.objects.filter(pk=1).first()
     if account is not None and account.refused_at is not None:
         troubles.append(
@@ -122,16 +147,18 @@ def read_troubles(now: datetime) -> tuple[Trouble, ...]:
             )
         )
     stopped = LineClock.objects.filter(stopped_at__isnull=False).select_related("line")
-    troubles += [
-        Trouble(
-            clock.stopped_code,
-            clock.stopped_reason,
-            clock.line,
-            clock.stopped_at,
-            can_go_on=clock.stopped_code != RESTORED,
-        )
-        for clock in stopped
-    ]
+    troubles += _in_one(
+        [
+            Trouble(
+                clock.stopped_code,
+                clock.stopped_reason,
+                clock.line,
+                clock.stopped_at,
+                can_go_on=clock.stopped_code != RESTORED,
+            )
+            for clock in stopped
+        ]
+    )
     busy = Line.objects.filter(
         campaigns__status=CampaignStatus.RUNNING, campaigns__waiting__gt=0
     ).distinct()
@@ -139,3 +166,17 @@ def read_troubles(now: datetime) -> tuple[Trouble, ...]:
         if why := why_unusable(line, now):
             troubles.append(Trouble(f"line_{why}", "", line))
     return tuple(troubles)
+
+
+def _in_one(stopped: Sequence[Trouble]) -> list[Trouble | PutBack]:
+    """What a backup that was put back says of several lines is said once."""
+    of_backup = [it for it in stopped if it.code in (RESTORED, LOOKED_THROUGH)]
+    if len(of_backup) < 2:
+        return list(stopped)
+    groups = [
+        (code, [it for it in of_backup if it.code == code])
+        for code in (RESTORED, LOOKED_THROUGH)
+    ]
+    since = min(it.since for it in of_backup if it.since)
+    put_back = PutBack(since, [group for group in groups if group[1]])
+    return [put_back, *(it for it in stopped if it not in of_backup)]

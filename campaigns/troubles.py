@@ -9,7 +9,7 @@ from django.db import Error
 from django.utils import timezone
 
 from asgi_app.database import in_orm
-from campaigns.message_selectors import Trouble, read_troubles
+from campaigns.message_selectors import PutBack, Trouble, read_troubles
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Troubles:
     """The troubles of a few seconds ago, so that no page waits for them."""
 
     def __init__(self) -> None:
-        self.current: tuple[Trouble, ...] = ()
+        self.current: tuple[Trouble | PutBack, ...] = ()
 
     async def keep_looking(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from campaigns import (
 from campaigns.collapse import Evidence
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
+from campaigns.message_selectors import PutBack, Trouble
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
 from campaigns.refusal_words import fault_in_words
@@ -192,6 +193,18 @@ def explain(code: str) -> str:
 def told(reason: str) -> str:
     """The text that came with a code."""
     return collapse_words.told(reason)
+
+
+@register.filter
+def are_facts(reason: str) -> bool:
+    """Whether a stopped line's reason is one that its sentence tells already."""
+    return bool(collapse_words.facts(reason))
+
+
+@register.filter
+def tell_of(troubles: Iterable[Trouble | PutBack], line_id: int) -> bool:
+    """Whether the top of the page says already why a line stands still."""
+    return any(line_id in trouble.line_ids for trouble in troubles or ())
 
 
 def _time(at: datetime, said: str) -> SafeString:

@@ -8,6 +8,7 @@ from asgi_app.database import in_orm, orm_now
 from campaigns import troubles
 from campaigns.ledger import Ledger
 from campaigns.models import LineClock, WorkerBeat
+from campaigns.restored import LOOKED_THROUGH, RESTORED, Findings
 from campaigns.states import MessageStatus
 from chatapp.models import Account, Line
 from tests.campaigns import lists
@@ -94,3 +95,48 @@ async def test_a_stopped_line_is_said_on_every_page_and_goes_on_by_a_click(
     assert (await in_orm(LineClock.objects.get, line=line)).stopped_code == ""
     assert "Nothing leaves through" not in (await site.get("/")).text
     assert (await site.post(f"/lines/{line.pk}/release/")).status_code == 302
+
+
+async def test_a_backup_that_was_put_back_is_one_box_for_all_lines(
+    site: Site, line: Line, worker: WorkerBeat
+) -> None:
+    campaign = await in_orm(lists.running, line, 1)
+    at = await in_orm(orm_now)
+
+    lines: list[Line] = []
+
+    def put_back() -> None:
+        for number, code in enumerate((LOOKED_THROUGH, RESTORED, RESTORED)):
+            name = f"Shop {number}"
+            each, _ = Line.objects.update_or_create(
+                licence_id=line.licence_id + "0" * number,
+                messenger=line.messenger,
+                defaults={"name": name},
+            )
+            lines.append(each)
+            LineClock.objects.update_or_create(
+                line=each,
+                defaults={
+                    "next_at": at,
+                    "stopped_at": at,
+                    "stopped_code": code,
+                    "stopped_reason": Findings(looked=number).write(),
+                },
+            )
+
+    await in_orm(put_back)
+
+    async def is_said() -> bool:
+        return "Nothing leaves through 3 lines" in (await site.get("/connect/")).text
+
+    await eventually(is_said)
+    page = await site.get("/")
+    assert page.text.count('class="warn trouble"') == 1
+    assert words(page).count("each message that waits is looked for") == 1
+    assert "Shop 2 · grWhatsApp Looked for so far: 2;" in words(page)
+    # The other two are still looked through.
+    offered = [f"/lines/{each.pk}/release/" in page.text for each in lines]
+    assert offered == [True, False, False]
+    said = words(await site.get(f"/campaigns/{campaign.pk}/"))
+    assert "why stands above. No message is lost" in said
+    assert said.count("Looked for so far: 0;") == 1
