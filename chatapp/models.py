@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Source(models.TextChoices):
@@ -103,6 +109,13 @@ class Unusable(models.TextChoices):
     OVER = "over", _("the licence is over")
 
 
+# ChatApp's words for the state of a licence, those that are known.
+LICENCE_STATES: Mapping[str, StrOrPromise] = {
+    "paid": pgettext_lazy("licence", "paid"),
+    "failed": pgettext_lazy("licence", "not paid"),
+}
+
+
 class Line(models.Model):
     """A licence with a messenger: what campaigns send through."""
 
@@ -140,6 +153,11 @@ class Line(models.Model):
     def __str__(self) -> str:
         name = self.name or self.licence_id
         return f"{name} · {self.messenger}" + (f" · {self.phone}" if self.phone else "")
+
+    @property
+    def licence_state(self) -> StrOrPromise:
+        """In the page's language; as ChatApp put it where that is not known."""
+        return LICENCE_STATES.get(self.status_code, self.status_code)
 
 
 def why_unusable(line: Line, now: datetime) -> Unusable | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 from django.urls import reverse
+from django.utils import translation
 from pytest_django.fixtures import Settings
 from redis.asyncio import Redis
 
@@ -144,6 +145,17 @@ async def test_connecting_shows_the_account_and_its_lines(site: Site) -> None:
     row = await in_orm(Account.objects.get)
     assert row.sealed_access not in page
     assert "$2y$…" in page
+
+
+async def test_the_state_of_a_licence_is_told_in_words(site: Site) -> None:
+    page = await site.follow(await site.post("connect-account", FORM))
+    assert "yes <small>paid</small>" in page
+    assert "switched off at ChatApp <small>not paid</small>" in page
+    await in_orm(Line.objects.update, status_code="odd")
+    page = await site.get()
+    assert "yes <small>odd</small>" in page
+    with translation.override("ru"):
+        assert str(Line(status_code="paid").licence_state) == "лицензия оплачена"
 
 
 async def test_a_refused_log_in_is_told_in_words_and_keeps_what_was_typed(
