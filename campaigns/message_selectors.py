@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils.dateparse import parse_datetime
@@ -16,7 +16,7 @@ from campaigns.models import (
     LineClock,
     Message,
 )
-from campaigns.restored import LOOKED_THROUGH, RESTORED
+from campaigns.restored import LOOKED_THROUGH, RESTORED, Findings
 from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Account, Line, why_unusable
 
@@ -174,9 +174,15 @@ def _in_one(stopped: Sequence[Trouble]) -> list[Trouble | PutBack]:
     if len(of_backup) < 2:
         return list(stopped)
     groups = [
-        (code, [it for it in of_backup if it.code == code])
+        (code, [_unless_nothing(it) for it in of_backup if it.code == code])
         for code in (RESTORED, LOOKED_THROUGH)
     ]
     since = min(it.since for it in of_backup if it.since)
     put_back = PutBack(since, [group for group in groups if group[1]])
     return [put_back, *(it for it in stopped if it not in of_backup)]
+
+
+def _unless_nothing(trouble: Trouble) -> Trouble:
+    """Without what was found where nothing was looked for yet, or at all."""
+    findings = Findings.read(trouble.reason)
+    return trouble if findings and findings.looked else replace(trouble, reason="")
