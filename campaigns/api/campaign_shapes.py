@@ -114,13 +114,13 @@ class CampaignBrief(Shape):
 
 
 class RemarkGroup(Shape):
-    """Lines with the same remark, and the numbers of the first of them."""
+    """Rows with the same remark, and the numbers of the first of them."""
 
     reason: str
     said: str
     is_kept: bool
     count: int
-    lines: list[int]
+    rows: list[int]
 
     @classmethod
     def of(cls, group: Group) -> RemarkGroup:
@@ -129,7 +129,7 @@ class RemarkGroup(Shape):
             said=str(wording.REASONS[group.reason]),
             is_kept=group.is_kept,
             count=group.count,
-            lines=list(group.lines),
+            rows=list(group.lines),
         )
 
 
@@ -152,9 +152,9 @@ class ImportShape(Shape):
 
 
 class ListShape(Shape):
-    """The list in numbers: each entry of its lines is in, or left out for a reason."""
+    """The list in numbers: each entry of its rows is in, or left out for a reason."""
 
-    lines: int
+    rows: int
     count_in: int
     count_left_out: int
     groups: list[RemarkGroup]
@@ -163,7 +163,7 @@ class ListShape(Shape):
     @classmethod
     def of(cls, receipt: Receipt, upload: Upload | None) -> ListShape:
         return cls(
-            lines=receipt.lines,
+            rows=receipt.lines,
             count_in=receipt.count_in,
             count_left_out=receipt.count_left_out,
             groups=[RemarkGroup.of(group) for group in receipt.groups],

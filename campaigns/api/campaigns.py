@@ -101,7 +101,7 @@ async def list_campaigns(
 async def create_campaign(request: HttpRequest, order: NewOrder) -> HttpResponse:
     """Makes a draft; nothing is sent before it is started.
 
-    A list of more than 5,000 lines is still coming in when this has answered.
+    A list of more than 5,000 rows is still coming in when this has answered.
     """
     operator, delays = operator_of(request), resources_of(request).delays
     return await once(request, lambda: _create(order, operator, delays))

@@ -52,7 +52,7 @@ _SAID: Mapping[str, StrOrPromise] = {
     "phones": lazy("It must be text, or a list of phones."),
     "phone": lazy("It must be a phone as text, or an object with a phone."),
     "two_values": lazy("%(one)s and %(other)s are one column, with different values."),
-    "line_twice": lazy("The line %(id)s is corrected more than once."),
+    "row_twice": lazy("The row %(id)s is corrected more than once."),
     "no_file_name": lazy("It names no file."),
 }
 _NO_BODY = lazy("The body must be a JSON object.")

@@ -92,7 +92,7 @@ Phones = Annotated[
     Discriminator(_what, "phones", "neither text nor a list"),
     Field(
         description="Text in any shape that the page takes, or a list whose items are "
-        "lines: a phone each, or several, or a row with values."
+        "rows: a phone each, or several, or one with values."
     ),
 ]
 
@@ -125,7 +125,7 @@ class FileOrder(Order):
 
 
 def source_of(phones: Phones) -> ListSource | None:
-    """Where the lines come from: None for nothing at all."""
+    """Where the rows come from: None for nothing at all."""
     if isinstance(phones, str):
         return from_text(_plain(phones), region=settings.PHONE_REGION)
     rows = [PhoneRow(phone=it) if isinstance(it, str) else it for it in phones]
@@ -133,7 +133,7 @@ def source_of(phones: Phones) -> ListSource | None:
 
 
 def _table(rows: Sequence[PhoneRow]) -> ListSource:
-    """A table without a header: line 1 is the first item, and each item is a line."""
+    """A table without a header: row 1 is the first item, and each item is a row."""
     names: dict[str, str] = {}
     for row in rows:
         for name in row.values:
@@ -158,7 +158,7 @@ def _table(rows: Sequence[PhoneRow]) -> ListSource:
 
 
 def faults_in(found: PhoneList | None, phones: Phones) -> list[Fault]:
-    """What is wrong with each line of a list in which nobody can be sent to."""
+    """What is wrong with each row of a list in which nobody can be sent to."""
     if found is None or found.recipients:
         return []
     faults = []
@@ -166,7 +166,7 @@ def faults_in(found: PhoneList | None, phones: Phones) -> list[Fault]:
         field = "file" if remark.source else "phones"
         if field == "phones" and isinstance(phones, list):
             field = f"phones[{remark.line - 1}]"
-        said = _("Line %(line)d, “%(raw)s”: %(reason)s.") % {
+        said = _("Row %(line)d, “%(raw)s”: %(reason)s.") % {
             "line": remark.line,
             "raw": remark.raw,
             "reason": wording.REASONS[remark.reason],

@@ -38,10 +38,10 @@ class AddOrder(Order):
     phones: Phones
 
 
-class LineRemark(Shape):
-    """What is to be said of a line; `said` is the reason in words."""
+class RowRemark(Shape):
+    """What is to be said of a row; `said` is the reason in words."""
 
-    line: int
+    row: int
     raw: str
     reason: str
     said: str
@@ -50,9 +50,9 @@ class LineRemark(Shape):
     about: str
 
     @classmethod
-    def of(cls, remark: Remark) -> LineRemark:
+    def of(cls, remark: Remark) -> RowRemark:
         return cls(
-            line=remark.line,
+            row=remark.line,
             raw=remark.raw,
             reason=remark.reason,
             said=str(wording.REASONS[remark.reason]),
@@ -62,12 +62,12 @@ class LineRemark(Shape):
         )
 
 
-class KeptRemark(LineRemark):
-    """A remark of a campaign's list, by whose id its line is corrected."""
+class KeptRemark(RowRemark):
+    """A remark of a campaign's list, by whose id its row is corrected."""
 
     id: int
     source: str
-    first_line: int | None
+    first_row: int | None
     values: dict[str, str]
 
     @classmethod
@@ -75,12 +75,12 @@ class KeptRemark(LineRemark):
         return cls(
             id=row.pk,
             source=row.source,
-            line=row.line,
+            row=row.line,
             raw=row.raw,
             reason=row.reason,
             said=str(wording.REASONS[row.reason]),
             phone=row.phone or None,
-            first_line=row.first_line,
+            first_row=row.first_line,
             is_kept=row.is_kept,
             about=row.about,
             values=row.fields or {},
@@ -92,11 +92,11 @@ class Added(Shape):
 
     added: int
     known: int
-    left_out: list[LineRemark]
+    left_out: list[RowRemark]
 
 
 class Correction(Order):
-    """A line as it should have been; `values` are by the name of their column."""
+    """A row as it should have been; `values` are by the name of their column."""
 
     id: BodyId
     text: Cell
@@ -104,11 +104,11 @@ class Correction(Order):
 
 
 def _each_once(corrections: list[Correction]) -> list[Correction]:
-    """Refuses two corrections of one line: one of their phones would be lost."""
+    """Refuses two corrections of one row: one of their phones would be lost."""
     for pk, count in Counter(it.id for it in corrections).items():
         if count > 1:
             raise PydanticCustomError(
-                "line_twice", "{id} is corrected more than once", {"id": pk}
+                "row_twice", "{id} is corrected more than once", {"id": pk}
             )
     return corrections
 
@@ -124,8 +124,8 @@ class CorrectOrder(Order):
 class StillWrong(Shape):
     """A correction whose phone is not in.
 
-    `reason` is that of a line, or it was not looked at: unknown, as the list has no
-    such line; is_in, as that line is in; final, as it cannot be corrected; unchanged.
+    `reason` is that of a row, or it was not looked at: unknown, as the list has no
+    such row; is_in, as that row is in; final, as it cannot be corrected; unchanged.
     """
 
     id: int
@@ -152,7 +152,7 @@ async def add_recipients(
 async def list_remarks(
     request: HttpRequest, campaign_id: Id, reason: str = "", after: Id | None = None
 ) -> Page[KeptRemark]:
-    """What was said of the list's lines: left out, or kept but worth a look."""
+    """What was said of the list's rows: left out, or kept but worth a look."""
     if reason and reason not in wording.REASONS:
         fault = Fault("reason", _("There is no such reason."))
         raise Problem("invalid", faults=[fault])
@@ -165,13 +165,13 @@ async def list_remarks(
     )
 
 
-@router.post("/{campaign_id}/corrections", response=Corrected, summary="Correct lines")
+@router.post("/{campaign_id}/corrections", response=Corrected, summary="Correct rows")
 async def correct(
     request: HttpRequest, campaign_id: Id, order: CorrectOrder
 ) -> HttpResponse:
-    """Adds lines of a draft that were left out and are right now.
+    """Adds rows of a draft that were left out and are right now.
 
-    Each phone is in afterwards, or its line is told in `wrong`.
+    Each phone is in afterwards, or its row is told in `wrong`.
     """
     operator, delays = operator_of(request), resources_of(request).delays
     return await once(request, lambda: _correct(campaign_id, order, operator, delays))
@@ -189,7 +189,7 @@ def _add(campaign_id: int, order: AddOrder, operator: str, delays: Delays) -> Do
         region=settings.PHONE_REGION,
         template=listing.template_of(campaign.text),
     )
-    left_out = [LineRemark.of(r) for r in judged.remarks if not r.kept]
+    left_out = [RowRemark.of(r) for r in judged.remarks if not r.kept]
     added = 0
     if judged.recipients:
         added = services.add_recipients(

@@ -17,7 +17,7 @@ from asgi_app.middleware import operator_of
 from campaigns import stops
 from campaigns.api.campaign_shapes import CampaignName
 from campaigns.api.list_shapes import Phones, source_of
-from campaigns.api.lists import LineRemark
+from campaigns.api.lists import RowRemark
 from campaigns.api.messages import MessageShape
 from campaigns.api.once import Done, once
 from campaigns.api.problems import Fault, Problem
@@ -73,7 +73,7 @@ class Stopped(Shape):
 
     added: int
     known: int
-    wrong: list[LineRemark]
+    wrong: list[RowRemark]
 
 
 @router.get("/phones/{digits}", response=PhoneShape, summary="All about a phone")
@@ -142,7 +142,7 @@ async def add_stops(request: HttpRequest, order: StopOrder) -> HttpResponse:
             Stopped(
                 added=added,
                 known=len(known) + len(judged.recipients) - added,
-                wrong=[LineRemark.of(remark) for remark in wrong],
+                wrong=[RowRemark.of(remark) for remark in wrong],
             )
         )
 

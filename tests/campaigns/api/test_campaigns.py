@@ -64,7 +64,7 @@ async def test_a_row_that_is_left_out_is_told_by_its_place(
     text = "{Имя}, hello"
     made = await api.post("/campaigns", new(text=text, phones=rows), expected=201)
     assert made["counts"]["total"] == 2
-    groups = {g["reason"]: g["lines"] for g in made["list"]["groups"]}
+    groups = {g["reason"]: g["rows"] for g in made["list"]["groups"]}
     assert groups == {"not_a_number": [3], "value_missing": [4]}
 
 

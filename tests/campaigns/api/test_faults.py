@@ -29,7 +29,7 @@ async def test_why_nobody_can_be_sent_to_is_told_for_each_line(
 ) -> None:
     phones: Any = ["none", {"phone": "12", "values": {}}]
     found = await fields(api, "POST", "/campaigns", json=new(phones=phones))
-    assert found["phones[0]"] == "Line 1, “none”: no phone number found here."
+    assert found["phones[0]"] == "Row 1, “none”: no phone number found here."
     assert found.keys() == {"phones", "phones[0]", "phones[1]"}
     problem = await api.refused(
         "POST", "/campaigns", "invalid", json=new(phones="one\ntwo")

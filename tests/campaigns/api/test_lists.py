@@ -29,7 +29,7 @@ async def test_phones_are_added_and_what_is_left_out_is_told(
         {"phones": ["89990000000", "89990000001", "none", stopped]},
     )
     assert (told["added"], told["known"]) == (1, 1)
-    reasons = [(it["line"], it["reason"]) for it in told["left_out"]]
+    reasons = [(it["row"], it["reason"]) for it in told["left_out"]]
     assert reasons == [(3, "not_a_number"), (4, "on_stop_list")]
     assert all(it["said"] for it in told["left_out"])
     assert (await fresh(campaign)).total == 2
@@ -79,10 +79,10 @@ async def test_each_item_of_a_list_is_accounted_for(
     rows = [{"phone": phone, "values": values} for phone in phones]
     for told in (phones, rows, [*phones[:3], *rows[3:]]):
         made = await api.post("/campaigns", new(phones=told), expected=201)
-        assert (made["list"]["lines"], made["list"]["count_in"]) == (6, 3)
+        assert (made["list"]["rows"], made["list"]["count_in"]) == (6, 3)
         items = (await api.get(f"/campaigns/{made['id']}/receipt"))["items"]
-        assert [it["line"] for it in items] == [1, 3, 4, 5]
-        assert {it["line"]: it["reason"] for it in items}[5] == "not_a_number"
+        assert [it["row"] for it in items] == [1, 3, 4, 5]
+        assert {it["row"]: it["reason"] for it in items}[5] == "not_a_number"
 
 
 async def test_each_item_of_a_long_list_is_accounted_for(
