@@ -17,7 +17,7 @@ from campaigns.line_rules import rules_of_lines, tally_of, zones_waiting
 from campaigns.models import Action, Campaign, LineClock, WorkerBeat
 from campaigns.rules import HOUSE, Rules, Verdict, Why, may_send
 from campaigns.states import CampaignStatus, Pacing
-from campaigns.turns import runnable, turn_of
+from campaigns.turns import due_since, runnable, turn_of
 from chatapp.models import Account, Line, why_unusable
 
 # A line this late is not late by chance: the sweep rings it every few seconds.
@@ -242,8 +242,8 @@ def _of_its_line(campaign: Campaign, around: Surroundings) -> Hindrance | None:
             since=clock.held_since or clock.held_at,
             until=clock.next_at,
         )
-    if clock and not campaign.claimed and now - clock.next_at > LATE:
-        return Hindrance(Kind.LATE, since=clock.next_at)
+    if clock and not campaign.claimed and now - due_since(clock, campaign) > LATE:
+        return Hindrance(Kind.LATE, since=due_since(clock, campaign))
     return None
 
 

@@ -13,6 +13,7 @@ from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, Message
 from campaigns.rules import HOUSE, NO_RULES, Why, may_send
 from campaigns.states import MessageStatus, Pacing
+from campaigns.turns import due_since
 
 # A line with one of these still has a time for its next try.
 _HAS_A_TIME = frozenset({Kind.HELD_BACK, Kind.LINE_BUSY, *map(Kind, Why)})
@@ -81,7 +82,7 @@ def _times(campaign: Campaign, around: Surroundings) -> Times | None:
     # While one is on its way the clock shows when it is given up; the pause is drawn
     # when its answer is there.
     is_about = bool(campaign.claimed)
-    first = around.now + mean_pause() if is_about else clock.next_at
+    first = around.now + mean_pause() if is_about else due_since(clock, campaign)
     return _paced(first, campaign, around, is_about=is_about)
 
 

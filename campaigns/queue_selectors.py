@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.dateparse import parse_datetime
 
 from asgi_app.database import orm_now
@@ -22,7 +23,7 @@ from campaigns.models import (
 from campaigns.silence import Silence
 from campaigns.silence_selectors import read_silence
 from campaigns.states import MessageStatus
-from campaigns.turns import runnable
+from campaigns.turns import due_since, runnable
 from chatapp.models import Line
 
 WORKERS_SHOWN = 50
@@ -52,7 +53,10 @@ class WorkerRow:
 
 @dataclass(frozen=True)
 class WaitingLine:
-    """A line that has something to send and is not stopped; `late` may be zero."""
+    """A line that has something to send and is not stopped; `late` may be zero.
+
+    `next_at` is since when its next message is due, or when it will be.
+    """
 
     line: Line
     campaign: Campaign | None
@@ -118,7 +122,7 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     dead = frozenset(dead_here())
     waiting = _waiting_clocks(now)
     going = waiting.filter(stopped_at=None)
-    clocks = list(going.order_by("next_at")[:LINES_SHOWN])
+    clocks = list(going.order_by(_due_at(now))[:LINES_SHOWN])
     heads = _heads([clock.line_id for clock in clocks], now)
     claims, overdue = _claims(now)
     return DatabaseFacts(
@@ -126,17 +130,7 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
         silence=read_silence(now),
         alive=alive(now, dead).count(),
         workers=[_worker(beat, now, dead) for beat in beats],
-        waiting_lines=[
-            WaitingLine(
-                line=clock.line,
-                campaign=heads.get(clock.line_id),
-                next_at=clock.next_at,
-                late=max(now - clock.next_at, timedelta()),
-                held_code=clock.held_code,
-                held_reason=clock.held_reason,
-            )
-            for clock in clocks
-        ],
+        waiting_lines=[_line(clock, heads.get(clock.line_id), now) for clock in clocks],
         waiting_line_count=going.count(),
         stopped_line_count=waiting.filter(stopped_at__isnull=False).count(),
         claims=claims,
@@ -158,11 +152,30 @@ def _waiting_clocks(now: datetime) -> QuerySet[LineClock]:
     return LineClock.objects.filter(has_some).select_related("line")
 
 
+def _due_at(now: datetime) -> Greatest:
+    """What `due_since` tells, in SQL."""
+    head = _first(_running_of(OuterRef("line"), now))
+    woken_at = Subquery(head.values("woken_at"))
+    return Greatest("next_at", Coalesce(woken_at, "next_at"))
+
+
+def _line(clock: LineClock, head: Campaign | None, now: datetime) -> WaitingLine:
+    due_at = due_since(clock, head) if head else clock.next_at
+    return WaitingLine(
+        line=clock.line,
+        campaign=head,
+        next_at=due_at,
+        late=max(now - due_at, timedelta()),
+        held_code=clock.held_code,
+        held_reason=clock.held_reason,
+    )
+
+
 def _heads(line_ids: Sequence[int], now: datetime) -> dict[int, Campaign]:
     """By the line's id the campaign whose turn it is there."""
     running = _running_of(OuterRef("pk"), now)
-    head = running.order_by("started_at", "pk").values("pk")[:1]
-    lines = Line.objects.filter(pk__in=line_ids).annotate(head_id=Subquery(head))
+    head_id = Subquery(_first(running).values("pk"))
+    lines = Line.objects.filter(pk__in=line_ids).annotate(head_id=head_id)
     by_line = dict(lines.values_list("pk", "head_id"))
     campaigns = Campaign.objects.in_bulk([pk for pk in by_line.values() if pk])
     return {line: campaigns[pk] for line, pk in by_line.items() if pk in campaigns}
@@ -172,6 +185,10 @@ def _running_of(line: OuterRef, now: datetime) -> QuerySet[Campaign]:
     """What a line has to send; not what waits for a click, or to expire."""
     of_use = Q(use_until=None) | Q(use_until__gt=now)
     return runnable().filter(of_use, line=line)
+
+
+def _first(running: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    return running.order_by("started_at", "pk")[:1]
 
 
 def _claims(now: datetime) -> tuple[int, int]:

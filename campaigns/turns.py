@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from campaigns.models import Campaign, SliceMember
+from campaigns.models import Campaign, LineClock, SliceMember
 from campaigns.states import CampaignStatus, MessageStatus
 
 # What nobody has started comes behind all that has.
@@ -28,6 +28,14 @@ def turn_of(
         campaign.started_at or campaign.start_at or if_started_at,
         campaign.pk or 0,
     )
+
+
+def due_since(clock: LineClock, head: Campaign) -> datetime:
+    """Since when the next message of a line's head is due, or when it will be.
+
+    On a line that was idle the clock still shows when the campaign before it was done.
+    """
+    return max(clock.next_at, head.woken_at or clock.next_at)
 
 
 def waiting_on(line_id: int) -> list[Campaign]:

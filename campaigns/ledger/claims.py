@@ -196,9 +196,7 @@ class Claims:
     def _time(self, item: Claimed, state: LineState, now: datetime) -> None:
         head = head_of(state)
         planned_at, pause_ms = _plan(item, state)
-        # What was started or resumed on an idle line was not late before that.
-        since = max(planned_at, head.woken_at or planned_at)
-        late_s = (now - since).total_seconds()
+        late_s = (now - planned_at).total_seconds()
         self._timings.add(Timed.LATENESS, head.pacing, late_s)
         if pause_ms is not None:
             self._timings.add(Timed.PAUSE, head.pacing, pause_ms / 1000)
@@ -208,7 +206,8 @@ def _plan(item: Claimed, state: LineState) -> tuple[datetime, int | None]:
     """When a message was to leave, and the pause that was drawn before it."""
     head = head_of(state)
     if head.pacing == Pacing.ONE_AFTER_ANOTHER or head.delays_from is None:
-        return state.next_at, state.pause_ms
+        # What was started or resumed on an idle line was not due before that.
+        return max(state.next_at, head.woken_at or state.next_at), state.pause_ms
     delay = timedelta(milliseconds=item.delay_ms)
     return head.delays_from + delay, item.delay_ms
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from campaigns.models import Campaign, Message
+from campaigns.models import Campaign, LineClock, Message
 from campaigns.pacing import Delays
 from campaigns.recipients import PhoneList, Recipient
 from campaigns.services import create_campaign, start_campaign
@@ -56,6 +57,13 @@ def running(
     campaign = draft(line, count, pacing=pacing, delays=delays, text=text, start=start)
     start_campaign(campaign_id=campaign.pk, operator="anna")
     return campaign
+
+
+def due(line: Line, at: datetime) -> None:
+    """Lets what runs on a line be due since that moment, and started before it."""
+    LineClock.objects.filter(line=line).update(next_at=at)
+    long_before = at - timedelta(hours=1)
+    Campaign.objects.filter(line=line).update(woken_at=long_before)
 
 
 def counts(campaign: Campaign) -> dict[str, int]:

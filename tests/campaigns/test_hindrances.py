@@ -149,11 +149,22 @@ def test_a_line_that_is_late_says_since_when(line: Line, now: datetime) -> None:
     campaign = lists.running(line, 1)
     clock(line, next_at=now - timedelta(seconds=10))
     assert why(campaign) is None
-    clock(line, next_at=now - timedelta(seconds=30))
+    lists.due(line, now - timedelta(seconds=30))
     assert "has been due since" in said(campaign)
     # What is on its way may take its time.
     Campaign.objects.update(claimed=1)
     assert why(campaign) is None
+
+
+def test_what_starts_on_an_idle_line_is_not_late_since_the_campaign_before(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 1)
+    clock(line, next_at=now - timedelta(minutes=5))
+    assert why(campaign) is None
+    Campaign.objects.update(woken_at=now - timedelta(seconds=30))
+    found = why(campaign)
+    assert found == Hindrance(Kind.LATE, since=now - timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("kind", list(Kind))

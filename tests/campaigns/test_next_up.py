@@ -34,7 +34,7 @@ def test_the_next_are_named_across_campaigns_with_their_times(
 ) -> None:
     first = lists.running(line, 2)
     second = lists.running(line, 5, start=10)
-    LineClock.objects.filter(line=line).update(next_at=now)
+    lists.due(line, now)
     around = look_around([reread(first), reread(second)])
     due = next_on_line(line.pk, around, None, most=4)
     assert [d.message.phone[-2:] for d in due] == ["00", "01", "10", "11"]
@@ -44,6 +44,16 @@ def test_the_next_are_named_across_campaigns_with_their_times(
     stopped = Hindrance(Kind.LINE_STOPPED)
     untold = next_on_line(line.pk, around, stopped, most=4)
     assert [d.at for d in untold] == [None] * 4
+
+
+def test_on_an_idle_line_the_first_is_due_at_its_start(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 1)
+    LineClock.objects.update(next_at=now - timedelta(minutes=5))
+    campaign = reread(campaign)
+    due = next_of(campaign, look_around([campaign]))
+    assert due is not None and due.at == campaign.woken_at
 
 
 def test_each_on_its_own_has_exact_times_once_they_count(
@@ -65,7 +75,7 @@ def test_the_time_is_one_at_which_it_is_day_where_he_lives(
     LineRules.objects.create(line=line, windows=BY_DAY, in_recipients_zone=True)
     clock.show(THURSDAY, "17:30")  # 19:30 in Yekaterinburg
     campaign = lists.running(line, 1)
-    LineClock.objects.filter(line=line).update(next_at=clock.now)
+    lists.due(line, clock.now)
     due = next_of(reread(campaign), look_around([reread(campaign)]))
     assert due is not None and due.at == clock.now
     Message.objects.update(zone="Asia/Yekaterinburg")

@@ -60,10 +60,21 @@ async def test_a_clock_that_is_far_too_late_fails(
     await in_orm(beat)
     await in_orm(lists.running, line, 2)
     at = await in_orm(orm_now) - timedelta(seconds=late_s)
-    await in_orm(LineClock.objects.update, next_at=at)
+    await in_orm(lists.due, line, at)
     ended, said = await in_orm(told)
     assert ended == code
     assert f"line {line.pk} – Shop" in said
+
+
+async def test_what_starts_on_an_idle_line_is_on_time(line: Line) -> None:
+    await in_orm(beat)
+    await in_orm(lists.running, line, 2)
+    before = await in_orm(orm_now) - timedelta(minutes=5)
+    await in_orm(LineClock.objects.update, next_at=before)
+    code, said = await in_orm(told, "--json")
+    facts = json.loads(said)
+    assert (code, facts["standing"]) == (0, "on_time")
+    assert facts["late_s"] < 60 and facts["database"]["lines"][0]["late_s"] < 60
 
 
 async def test_what_cannot_be_asked_fails(settings: Settings) -> None:

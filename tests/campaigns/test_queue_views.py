@@ -35,7 +35,7 @@ async def seen(ago_s: float = 0, name: str = "host:1", **columns: Any) -> Worker
 
 async def line_due(line: Line, late_s: float) -> None:
     at = await in_orm(orm_now) - timedelta(seconds=late_s)
-    await in_orm(LineClock.objects.filter(line=line).update, next_at=at)
+    await in_orm(lists.due, line, at)
 
 
 async def ring(redis: Redis, line_id: int, after_s: float, name: str = "1") -> str:

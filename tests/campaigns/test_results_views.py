@@ -174,7 +174,7 @@ async def test_the_page_names_the_next_message(
     await in_orm(LineClock.objects.update, next_at=now + timedelta(hours=1))
     said = words(await site.get(path))
     assert "Running. Next: +79990000000 at" in said and "Nothing leaves" not in said
-    await in_orm(LineClock.objects.update, next_at=now - timedelta(minutes=1))
+    await in_orm(lists.due, line, now - timedelta(minutes=1))
     assert "no worker has taken it up" in words(await site.get(path))
 
 

@@ -31,7 +31,7 @@ from campaigns.models import (
 from campaigns.states import UploadState
 from chatapp.models import Line
 from tests.campaigns.browser import Site, change, form, hidden, words
-from tests.campaigns.lists import draft, running
+from tests.campaigns.lists import draft, due, running
 from tests.campaigns.russian import english, language, latin, russian
 from tests.campaigns.test_imports import importing
 
@@ -132,7 +132,8 @@ async def test_the_queue_is_in_russian(
             )
         FailedJob.objects.create(at=now, job="deliver(1)", worker="1", error="–\n–")
         late = now - timedelta(minutes=3)
-        LineClock.objects.update(next_at=late, held_code="not_reached")
+        due(line, late)
+        LineClock.objects.update(held_code="not_reached")
         Message.objects.filter(campaign=campaign).update(
             status="claimed", claim_deadline=late
         )

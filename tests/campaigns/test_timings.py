@@ -9,9 +9,10 @@ from django.db import OperationalError
 from asgi_app.database import Door, in_orm, orm_now
 from campaigns import heartbeat
 from campaigns.heartbeat import Heartbeat
+from campaigns.history import EventKind
 from campaigns.ledger import Ledger
 from campaigns.ledger.entries import LostClaim
-from campaigns.models import LineClock
+from campaigns.models import Event, LineClock
 from campaigns.pacing import Delays
 from campaigns.states import Pacing
 from campaigns.timings import BOUNDS, Histogram, Timed, Timings, read_histograms
@@ -144,6 +145,8 @@ async def test_who_starts_on_an_idle_line_was_not_late_before(
     await claimed(Ledger(door, timings=timings), line)
     (late,) = [b for b in timings.take() if b.kind == Timed.LATENESS]
     assert late.upto_ms < 60_000
+    event = await in_orm(Event.objects.get, kind=EventKind.CLAIMED)
+    assert event.detail["planned_at"] == now.isoformat()
 
 
 async def test_each_on_its_own_tells_the_delay_that_was_drawn_for_the_message(
