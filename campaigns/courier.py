@@ -27,7 +27,7 @@ from campaigns.texts import BadText, MissingValue, read_template
 from chatapp.calls import boottime
 from chatapp.client import ChatApp
 from chatapp.errors import ChatAppError, NotReached, Refused, RetryLater
-from chatapp.limiter import MAX_HOLD_S
+from chatapp.limiter import ACCOUNT_PAUSED, MAX_HOLD_S
 from chatapp.patience import patiently
 from chatapp.types import Accepted, LineKey
 
@@ -102,13 +102,14 @@ class Courier:
         self, state: LineState, turn: int, error: ChatAppError, at: datetime
     ) -> Move:
         """Where the line's clock goes after an error because of which nothing left."""
-        wait_s = getattr(error, "retry_after", None) or backoff_s(
-            state.setbacks, self.source
-        )
+        asked_s = getattr(error, "retry_after", None)
+        wait_s = asked_s or backoff_s(state.setbacks, self.source)
         # A far date in Retry-After must not take the line away for good.
         wait_s = min(wait_s, MAX_HOLD_S)
         logger.info("the line waits %.0f s: %s", wait_s, error)
-        setback = Setback(error.code[:CODE_LENGTH], error.text)
+        # The limiter holds all lines as long, and pages tell it by this code.
+        code = ACCOUNT_PAUSED if error.status == 429 and asked_s else error.code
+        setback = Setback(code[:CODE_LENGTH], error.text)
         return Move(state.line_id, turn, at + timedelta(seconds=wait_s), setback)
 
     async def _has_messenger(self, line: LineKey, phone: str) -> bool:

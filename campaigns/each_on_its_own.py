@@ -151,6 +151,8 @@ class EachOnItsOwn:
         is_all = len(due) < most
         self._least = 1 if is_all else max(self.slots // FILLED_AT_ONCE, 1)
         permits = await self.limiter.take(len(due))
+        if permits.is_paused:
+            raise permits.why_paused()
         self._wait_s = permits.wait_s
         due = due[: permits.granted]
         if not due:

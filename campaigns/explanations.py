@@ -84,6 +84,7 @@ KNOWN: Mapping[str, StrOrPromise] = {
     "not_reached": _NOT_REACHED,
     "bad_address": lazy("CHATAPP_BASE_URL is not a web address."),
     "rate_limited": _TOO_FAST,
+    "account_paused": _TOO_FAST,
     "no_permit": lazy("Our own limit of requests a second is used up."),
     "limiter_away": lazy("Redis does not answer, and without it nothing may leave."),
     "redis_away": lazy("Redis does not answer, and without it no token is renewed."),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
+from campaigns.clocks import read_clocks
 from campaigns.forecast import (
     Answers,
     Condition,
@@ -157,7 +158,7 @@ def read_line_plan(
     """What is `known` of the line is not read again."""
     if known is None:
         known = KnownLine(
-            LineClock.objects.filter(line_id=line_id).first(),
+            read_clocks([line_id], now).get(line_id),
             rules_of(line_id),
             waiting_on(line_id),
         )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from django.db.models import Max
 
 from asgi_app.database import orm_now
+from campaigns.clocks import LATE, read_clocks
 from campaigns.forecast import LineNow, Work, lay_out
 from campaigns.forecast_selectors import KnownLine, pace_now, to_send
 from campaigns.heartbeat import alive
@@ -19,9 +20,6 @@ from campaigns.rules import HOUSE, Rules, Verdict, Why, may_send
 from campaigns.states import CampaignStatus, Pacing
 from campaigns.turns import due_since, runnable, turn_of
 from chatapp.models import Account, Line, why_unusable
-
-# A line this late is not late by chance: the sweep rings it every few seconds.
-LATE = timedelta(seconds=20)
 
 
 class Kind(StrEnum):
@@ -122,7 +120,7 @@ class Surroundings:
 
 
 def look_around(campaigns: Iterable[Campaign]) -> Surroundings:
-    """Reads, in eight short queries, what any number of campaigns stand in."""
+    """Reads, in nine short queries, what any number of campaigns stand in."""
     shown = list(campaigns)
     lines = {campaign.line_id for campaign in shown if _may_send(campaign)}
     stopped = [c.pk for c in shown if c.status in set(_STOPPING.values())]
@@ -146,9 +144,9 @@ def look_around_lines(lines: Iterable[int]) -> Surroundings:
     )
     for campaign in sorted(rows, key=turn_of):
         queues.setdefault(campaign.line_id, []).append(campaign)
-    clocks = LineClock.objects.in_bulk(lines)
-    rules = rules_of_lines(lines, clocks)
     now = orm_now()
+    clocks = read_clocks(lines, now)
+    rules = rules_of_lines(lines, clocks)
     return Surroundings(
         now=now,
         beat_at=WorkerBeat.objects.aggregate(last=Max("beat_at"))["last"],

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from asgi_app.database import in_orm
+from campaigns.clocks import LATE
 from campaigns.models import Campaign
 from campaigns.queue_keys import JobQueue, QueuedJob, read_queue
 from campaigns.queue_selectors import DatabaseFacts, read_facts
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 REDIS_LIMIT_S = 1.0
 DATABASE_LIMIT_S = 3.0
-# The sweep rings whatever is late every 5 s: beyond this it is not late by chance.
-LATE = timedelta(seconds=20)
 FAR_TOO_LATE = timedelta(seconds=60)
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils.dateparse import parse_datetime
 
 from asgi_app.database import orm_now
+from campaigns.clocks import account_pause, as_it_is
 from campaigns.heartbeat import ALIVE_FOR, alive, dead_here
 from campaigns.models import (
     Campaign,
@@ -124,13 +125,17 @@ def read_facts(line_ids: Sequence[int]) -> DatabaseFacts:
     going = waiting.filter(stopped_at=None)
     clocks = list(going.order_by(_due_at(now))[:LINES_SHOWN])
     heads = _heads([clock.line_id for clock in clocks], now)
+    pause = account_pause(now)
     claims, overdue = _claims(now)
     return DatabaseFacts(
         now=now,
         silence=read_silence(now),
         alive=alive(now, dead).count(),
         workers=[_worker(beat, now, dead) for beat in beats],
-        waiting_lines=[_line(clock, heads.get(clock.line_id), now) for clock in clocks],
+        waiting_lines=[
+            _line(as_it_is(clock, pause, now), heads.get(clock.line_id), now)
+            for clock in clocks
+        ],
         waiting_line_count=going.count(),
         stopped_line_count=waiting.filter(stopped_at__isnull=False).count(),
         claims=claims,

@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from campaigns import queue_wording
+from campaigns.clocks import LATE
 from campaigns.heartbeat import ALIVE_FOR
-from campaigns.queue_report import LATE, QueueWatch, Standing
+from campaigns.queue_report import QueueWatch, Standing
 from campaigns.views import RELOAD_S
 
 CALM = frozenset({Standing.NOTHING_WAITS, Standing.ON_TIME})

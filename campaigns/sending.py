@@ -106,6 +106,8 @@ class Sending:
         if not due:
             raise LostClaim("what waited is gone")
         permits = await self.limiter.take(1)
+        if permits.is_paused:
+            raise permits.why_paused()
         if not permits.granted:
             return state.now + timedelta(seconds=permits.wait_s)
         deadline = self.courier.clock() + CLAIM_S

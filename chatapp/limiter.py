@@ -14,6 +14,8 @@ from chatapp.errors import RetryLater
 
 MAX_HOLD_S = 3600.0
 MICROSECONDS = 1_000_000
+# The code of what waits because ChatApp has asked for a pause.
+ACCOUNT_PAUSED = "account_paused"
 
 # GCRA: `tat` is the moment at which the bucket is full again, in Redis' own
 # microseconds. It never honestly lies further ahead than a whole burst (nor `hold`
@@ -30,11 +32,11 @@ local tat = math.min(math.max(tonumber(kept[1]) or 0, now), full)
 local hold = math.min(tonumber(kept[2]) or 0, now + longest)
 
 hold = math.max(hold, now + hold_us)
-local granted, wait = 0, 0
+local granted, wait, held = 0, 0, 0
 if wanted < 0 then
     tat = math.max(tat + wanted * interval, now)
 elseif wanted > 0 and hold > now then
-    wait = hold - now
+    wait, held = hold - now, 1
 elseif wanted > 0 then
     granted = math.min(wanted, math.floor((full - tat) / interval))
     tat = tat + granted * interval
@@ -45,16 +47,24 @@ redis.call('HSET', KEYS[1], 'tat', string.format('%.0f', tat),
            'hold', string.format('%.0f', hold))
 local ends = math.max(tat, hold) - now
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(ends / 1000) + 1000))
-return {granted, math.ceil(wait)}
+return {granted, math.ceil(wait), held}
 """
 
 
 @dataclass(frozen=True)
 class Permits:
-    """How many requests may leave now, and in how many seconds the next one may."""
+    """How many requests may leave now, and in how many seconds the next one may.
+
+    `is_paused` while nobody may, because ChatApp has asked for a pause.
+    """
 
     granted: int
     wait_s: float
+    is_paused: bool = False
+
+    def why_paused(self) -> RetryLater:
+        text = noop("ChatApp has asked for a pause.")
+        return RetryLater(ACCOUNT_PAUSED, text, retry_after=self.wait_s)
 
 
 class Limiter:
@@ -79,8 +89,8 @@ class Limiter:
         """Takes up to `wanted` permits; one that is not used may be given back."""
         if wanted <= 0:
             return Permits(0, 0.0)
-        granted, wait_us = await self._run(wanted=wanted)
-        return Permits(granted, wait_us / MICROSECONDS)
+        granted, wait_us, is_paused = await self._run(wanted=wanted)
+        return Permits(granted, wait_us / MICROSECONDS, bool(is_paused))
 
     async def give_back(self, n: int) -> None:
         """Returns permits for requests that did not leave."""

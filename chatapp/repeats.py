@@ -248,6 +248,8 @@ class Requests:
     async def _take_permit(self, deadline: float) -> None:
         while not (permits := await self._limiter.take()).granted:
             if self._clock() + permits.wait_s + MIN_LEFT_S > deadline:
+                if permits.is_paused:
+                    raise permits.why_paused()
                 raise RetryLater(
                     "no_permit",
                     noop("The request limit leaves no room before the deadline."),

@@ -69,6 +69,7 @@ MEANINGS: dict[str, StrOrPromise] = {
     "bad_address": _("CHATAPP_BASE_URL is not a web address."),
     "rate_limited": _TOO_FAST,
     "ApiRateLimitError": _TOO_FAST,
+    "account_paused": _TOO_FAST,
     "no_permit": _TOO_FAST,
     "out_of_time": _("It took too long. Please try again."),
     "read_timeout": _LOST,

@@ -145,6 +145,31 @@ def test_a_line_held_back_tells_the_code_and_the_next_try(
     assert "The next try is at" in said(campaign)
 
 
+def test_a_pause_of_the_account_holds_back_every_line(
+    line: Line, now: datetime
+) -> None:
+    other = Line.objects.create(licence_id="77", messenger="grWhatsApp")
+    until = now + timedelta(minutes=2)
+    LineClock.objects.create(line=other, next_at=until, held_code="account_paused")
+    campaign = lists.running(line, 1)
+    lists.due(line, now - timedelta(seconds=30))
+    found = why(campaign)
+    assert found is not None and found.kind == Kind.HELD_BACK and found.until == until
+    assert said(campaign).startswith("ChatApp asked for a pause")
+    # Once it is over, it holds back nobody, whatever is still written.
+    LineClock.objects.filter(line=other).update(next_at=now - timedelta(seconds=1))
+    found = why(campaign)
+    assert found is not None and found.kind == Kind.LATE
+
+
+def test_what_held_back_the_campaign_before_is_not_told_of_this_one(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.running(line, 1)
+    clock(line, held_code="not_reached", next_at=now - timedelta(minutes=5))
+    assert why(campaign) is None
+
+
 def test_a_line_that_is_late_says_since_when(line: Line, now: datetime) -> None:
     campaign = lists.running(line, 1)
     clock(line, next_at=now - timedelta(seconds=10))
@@ -217,6 +242,6 @@ def test_looking_around_costs_the_same_for_many(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     campaigns = [reread(lists.running(line, 1, start=n)) for n in range(5)]
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         around = look_around(campaigns)
     assert [c.pk for c in around.queues[line.pk]] == [c.pk for c in campaigns]

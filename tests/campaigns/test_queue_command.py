@@ -77,6 +77,22 @@ async def test_what_starts_on_an_idle_line_is_on_time(line: Line) -> None:
     assert facts["late_s"] < 60 and facts["database"]["lines"][0]["late_s"] < 60
 
 
+async def test_a_pause_of_the_account_is_no_lateness(line: Line) -> None:
+    await in_orm(beat)
+    await in_orm(lists.running, line, 2)
+    now = await in_orm(orm_now)
+    await in_orm(lists.due, line, now - timedelta(seconds=90))
+    other = await in_orm(Line.objects.create, licence_id="77", messenger="telegram")
+    until = now + timedelta(minutes=2)
+    code = "account_paused"
+    await in_orm(LineClock.objects.create, line=other, next_at=until, held_code=code)
+    ended, said = await in_orm(told, "--json")
+    facts = json.loads(said)
+    assert (ended, facts["standing"], facts["late_s"]) == (0, "on_time", 0)
+    assert facts["database"]["lines"][0]["held"] == code
+    assert "0 s late, held back: account_paused" in (await in_orm(told))[1]
+
+
 async def test_what_cannot_be_asked_fails(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     await in_orm(beat)

@@ -164,7 +164,24 @@ async def test_a_429_gives_the_message_back_and_holds_the_line_as_long_as_asked(
     clock = await clock_of(desk)
     assert again_at is not None and clock.held_at is not None
     assert timedelta(seconds=290) < again_at - clock.held_at < timedelta(seconds=310)
-    assert clock.setbacks == 1
+    assert (clock.setbacks, clock.held_code) == (1, "account_paused")
+    assert await in_orm(lists.counts, campaign) == {"waiting": 1}
+
+
+@pytest.mark.parametrize("pacing", list(Pacing))
+async def test_a_pause_that_another_line_was_asked_for_holds_this_one_too(
+    desk: Desk, pacing: Pacing
+) -> None:
+    campaign = await in_orm(lists.running, desk.line, 1, pacing=pacing)
+    await desk.sending.limiter.pause(300)
+    again_at = await desk.serve()
+    if again_at is not None and again_at <= await desk.sending.ledger.now():
+        again_at = await desk.serve()
+    clock = await clock_of(desk)
+    assert clock.held_code == "account_paused" and clock.next_at == again_at
+    now = await desk.sending.ledger.now()
+    assert timedelta(seconds=290) < clock.next_at - now <= timedelta(seconds=300)
+    assert await desk.sending.ledger.overdue(by_s=0) == [], "the sweep lets it be"
     assert await in_orm(lists.counts, campaign) == {"waiting": 1}
 
 

@@ -79,6 +79,15 @@ async def test_a_send_that_is_not_permitted_takes_its_own_permit(redis: Redis) -
         assert len(b.server.seen) == 1
 
 
+async def test_a_pause_of_the_account_is_not_called_our_own_limit(redis: Redis) -> None:
+    async with bench(redis, ACCEPTS) as b:
+        await b.limiter.pause(300)
+        with pytest.raises(RetryLater) as caught:
+            await b.send(permitted=False, left_s=20)
+        assert caught.value.code == "account_paused"
+        assert b.server.seen == []
+
+
 async def test_a_repeat_takes_a_permit(redis: Redis) -> None:
     async with bench(redis, TOKEN_EXPIRED, ACCEPTS, rate=0.04) as b:
         await b.send(permitted=True)

@@ -25,7 +25,7 @@ async def test_a_quarter_of_the_rate_leaves_at_once(redis: Redis) -> None:
     limiter = Limiter(redis, rate_per_s=0.04)
     assert await limiter.take() == Permits(1, 0.0)
     refused = await limiter.take()
-    assert refused.granted == 0
+    assert refused.granted == 0 and not refused.is_paused
     assert 20 < refused.wait_s <= 25
     fast = Limiter(redis, rate_per_s=40, key="fast")
     assert (await fast.take(10)).granted == 10
@@ -89,8 +89,9 @@ async def test_a_pause_holds_back_everybody_who_shares_the_key(redis: Redis) -> 
     await mine.pause(30)
     await mine.pause(1)
     permits = await theirs.take(5)
-    assert permits.granted == 0
+    assert permits.granted == 0 and permits.is_paused
     assert 20 < permits.wait_s <= 30
+    assert permits.why_paused().retry_after == permits.wait_s
 
 
 async def test_a_pause_ends(redis: Redis) -> None:

@@ -67,8 +67,9 @@ def _lines(report: QueueReport) -> Iterator[str]:
                 yield f"  {state}: {queue_wording.job(row)}, due {at}"
     if facts:
         for item in facts.waiting_lines:
+            held = f", held back: {item.held_code}" if item.held_code else ""
             late = time_span(item.late)
-            yield f"line {item.line.pk} – {item.line}: {late} late"
+            yield f"line {item.line.pk} – {item.line}: {late} late{held}"
         yield (
             f"requests under way: {facts.claims}, past their deadline:"
             f" {facts.overdue_claims}; statuses on the shelf: {facts.shelf.shown}"
