@@ -18,6 +18,16 @@ MASK = "•••"
 _PHONE = re.compile(r"(\+\d{1,4})\d{3,9}(\d{2})\b")
 
 
+class AllButProbes(logging.Filter):
+    """Drops what Django says of answers to a probe, which asks every few seconds.
+
+    The view itself tells when its answer changes.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(getattr(record, "request", None), "path", "") != "/readyz"
+
+
 class Masking:
     """Replaces secrets in texts."""
 

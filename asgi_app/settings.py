@@ -183,6 +183,7 @@ LOG_FORMAT = _read.parsed("LOG_FORMAT", _values.log_format, "LineFormatter")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"no_probes": {"()": "asgi_app.logs.AllButProbes"}},
     "formatters": {
         "line": {
             "()": f"asgi_app.logs.{LOG_FORMAT}",
@@ -202,7 +203,7 @@ LOGGING = {
         # Django's own handlers would write each record a second time.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # A warning for every visit before the password, and for every 404.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["no_probes"]},
         # They log a line for every request to the API.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},

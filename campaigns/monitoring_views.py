@@ -13,6 +13,7 @@ from asgi_app.database import in_orm
 from campaigns.monitoring import (
     CONTENT_TYPE,
     Numbers,
+    Readiness,
     exposition,
     read_numbers,
     readiness,
@@ -40,8 +41,29 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> HttpResponse:
     """200 when messages can leave, else 503; what is the matter, part by part."""
     found = readiness(*await _read(request))
+    _changes.note(found)
     said = {"ready": found.is_ready, **found.said}
     return JsonResponse(said, status=200 if found.is_ready else 503)
+
+
+class _Changes:
+    """Logs a line when the answer changes: a probe asks every few seconds."""
+
+    def __init__(self) -> None:
+        self._bad: frozenset[str] = frozenset()
+
+    def note(self, found: Readiness) -> None:
+        if found.bad == self._bad:
+            return
+        self._bad = found.bad
+        if found.is_ready:
+            logger.info("ready again")
+            return
+        bad = (f"{part}: {found.said[part]}" for part in sorted(found.bad))
+        logger.warning("not ready: %s", "; ".join(bad))
+
+
+_changes = _Changes()
 
 
 async def _read(request: HttpRequest) -> tuple[QueueReport, Numbers | None]:

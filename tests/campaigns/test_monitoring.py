@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from asgi_app.database import Door, in_orm
+from asgi_app.logs import AllButProbes
 from asgi_app.valkey import PrivateValkey
 from campaigns import monitoring_views
 from campaigns.heartbeat import Heartbeat
@@ -154,6 +156,24 @@ async def test_without_the_database_it_says_so(
     assert answer.status_code == 503
     assert answer.json()["database"] == "does not answer"
     assert "campaigns_messages" not in (await site.get("/metrics")).text
+
+
+async def test_a_probe_logs_a_line_when_its_answer_changes(
+    site: Site,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(monitoring_views, "_changes", monitoring_views._Changes())
+    logger = logging.getLogger("django.request")
+    monkeypatch.setattr(logger, "filters", [AllButProbes()])
+    assert settings.LOGGING["loggers"]["django.request"]["filters"] == ["no_probes"]
+    for _ in range(3):
+        assert (await site.get("/readyz")).status_code == 503
+    logged = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    (said,) = [r.getMessage() for r in logged]
+    assert said.startswith("not ready: token: there is none")
+    assert "worker: none was seen for 30 s" in said
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])
