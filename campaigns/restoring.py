@@ -17,6 +17,7 @@ from asgi_app.database import orm_now
 from campaigns.models import Campaign, Event, LineClock, Message, WorkerBeat
 from campaigns.restored import RESTORED, Findings
 from campaigns.states import CampaignStatus, MessageStatus
+from chatapp.callbacks import forget_what_was_seen
 from chatapp.models import Line
 
 # As for an unsure message: a chat's history may be that late.
@@ -58,6 +59,7 @@ def stand_still(*, with_drafts: bool = True) -> StoodStill:
         # They may have been tried, or sent, again.
         failed = _mark(every, MessageStatus.FAILED, now)
         unsure = _mark(every, MessageStatus.UNSURE, now)
+        forget_what_was_seen()
     return StoodStill(
         lines=lines,
         waiting=waiting,

@@ -13,6 +13,7 @@ from django.db import OperationalError, models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop as noop
 
 from asgi_app.database import in_orm
 from asgi_app.subjects import about
@@ -41,6 +42,9 @@ class CallbackState(models.TextChoices):
     PARTIAL = "partial", _("registered, but not for every event that is needed")
     STALE = "stale", _("an older address of this program is registered")
     FOREIGN = "foreign", _("an address of another program is registered")
+
+
+_TO_REGISTER = (CallbackState.NONE, CallbackState.PARTIAL, CallbackState.STALE)
 
 
 class ForeignCallback(Exception):
@@ -98,7 +102,10 @@ async def register(chatapp: ChatApp, line: Line, *, replace: str = "") -> None:
         await in_orm(_keep_error, line.pk, error, timezone.now())
         raise
     await in_orm(_keep_wish, line.pk, True)
-    await look(chatapp)
+    if (await _seen_now(chatapp, line)).callback_state in _TO_REGISTER:
+        # Else it would be registered again every minute.
+        not_kept = ChatAppError("callback_not_kept", noop("ChatApp did not keep it."))
+        await in_orm(_keep_error, line.pk, not_kept, timezone.now())
 
 
 async def remove(chatapp: ChatApp, line: Line) -> None:
@@ -113,6 +120,16 @@ async def remove(chatapp: ChatApp, line: Line) -> None:
     await chatapp.delete_callback(_key(line))
     await in_orm(_keep_wish, line.pk, False)
     await look(chatapp)
+
+
+def forget_what_was_seen() -> None:
+    """Has the worker look at once: what is registered may be another address by now."""
+    Line.objects.update(
+        callback_state=CallbackState.UNKNOWN,
+        callback_url="",
+        callback_events="",
+        callback_checked_at=None,
+    )
 
 
 async def ensure_callbacks(chatapp: ChatApp) -> None:
@@ -175,7 +192,9 @@ def _line_is_due(line: Line, now: datetime) -> bool:
 
 def _patience(line: Line, last: datetime) -> timedelta:
     if not line.callback_code:
-        return CHECKED_EVERY
+        # Whoever looked: what was found missing is registered at the next run.
+        is_well = line.callback_state not in _TO_REGISTER
+        return CHECKED_EVERY if is_well else timedelta()
     refused_for = last - (line.callback_refused_at or last)
     return min(max(refused_for, TRIED_AGAIN_FIRST), TRIED_AGAIN_LAST)
 
@@ -185,11 +204,10 @@ def _usable(now: datetime) -> list[Line]:
 
 
 def _to_register(now: datetime) -> list[Line]:
-    missing = {CallbackState.NONE, CallbackState.PARTIAL, CallbackState.STALE}
     return [
         line
         for line in _usable(now)
-        if line.callback_is_wanted and line.callback_state in missing
+        if line.callback_is_wanted and line.callback_state in _TO_REGISTER
     ]
 
 

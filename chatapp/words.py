@@ -46,6 +46,9 @@ MEANINGS: dict[str, StrOrPromise] = {
         "ChatApp did not accept this address for callbacks. It must be reached from "
         "the internet and answer 200 to an empty POST; the self-test below tells more."
     ),
+    "callback_not_kept": _(
+        "ChatApp took the address, and does not tell it as registered."
+    ),
     # No token
     "not_connected": _("No account is connected yet. Please connect one below."),
     "quota_reached": _(

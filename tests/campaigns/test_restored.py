@@ -375,3 +375,16 @@ async def test_every_page_says_why_nothing_leaves_and_offers_no_way_around(
     page = words(await site.get(f"/lines/{line.pk}/"))
     assert "Looked for so far: 3; had been sent: 2; in doubt: 0." in page
     assert "Go on" in page
+
+
+async def test_what_was_seen_of_callbacks_is_forgotten(desk: Desk) -> None:
+    await in_orm(lists.running, desk.line, 1)
+    await in_orm(
+        lambda: Line.objects.update(
+            callback_state="ours", callback_url="x", callback_checked_at=orm_now()
+        )
+    )
+    await in_orm(restored)
+    line = await in_orm(Line.objects.get, pk=desk.line.pk)
+    assert (line.callback_state, line.callback_url) == ("", "")
+    assert line.callback_checked_at is None

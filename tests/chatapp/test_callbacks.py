@@ -230,6 +230,33 @@ async def test_what_is_well_is_not_asked_about_for_an_hour(
     assert (await fresh(ours)).callback_checked_at == before.callback_checked_at
 
 
+async def test_what_a_look_finds_missing_is_registered_at_the_next_run(
+    chatapp: ChatApp, here: str, ours: Line
+) -> None:
+    await ensure_callbacks(chatapp)
+    async with serving(receiver) as elsewhere:
+        await chatapp.put_callback(GR, f"{elsewhere}/webhooks/chatapp/{NEW}/")
+        await look(chatapp)
+        assert (await fresh(ours)).callback_state == CallbackState.STALE
+        await ensure_callbacks(chatapp)
+    assert await registered(chatapp) == [expected_url()]
+    assert (await fresh(ours)).callback_state == CallbackState.OURS
+
+
+async def test_what_is_taken_and_not_kept_is_not_registered_every_minute(
+    chatapp: ChatApp, here: str, ours: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forgets(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(ChatApp, "put_callback", forgets)
+    await ensure_callbacks(chatapp)
+    seen = await fresh(ours)
+    assert seen.callback_code == "callback_not_kept"
+    await ensure_callbacks(chatapp)
+    assert (await fresh(ours)).callback_checked_at == seen.callback_checked_at
+
+
 async def test_what_is_refused_while_web_starts_is_registered_within_seconds(
     chatapp: ChatApp, here: str, ours: Line, settings: Settings
 ) -> None:
