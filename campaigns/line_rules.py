@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Min
+from django.db.models import Count, F, Min, QuerySet
 
 from asgi_app.database import orm_now
 from asgi_app.giving_way import repeated
 from campaigns.models import Campaign, LineClock, LineRules, Message
 from campaigns.rules import HOUSE, Rules, Tally, read_hours, write_hours
+from campaigns.slices import may_leave
 from campaigns.states import MessageStatus
 from chatapp.models import Line
 
@@ -113,29 +114,34 @@ def save_rules(*, line_id: int, rules: Rules, seen: str, operator: str) -> None:
 
 
 def zones_waiting(campaign: Campaign, rules: Rules) -> list[str]:
-    """In which zones its recipients wait, where that matters.
+    """In which zones recipients wait that it may send to, where that matters."""
+    return _zones(may_leave(campaign)) if _go_by_zone(rules) else [HOUSE]
 
-    Hops from zone to zone by the index (campaign, status, zone), as the ledger does.
-    """
-    zones: list[str] = []
-    if not (rules.in_recipients_zone and rules.hours.are_limited):
-        return [HOUSE]
+
+def count_zones(campaign: Campaign, rules: Rules) -> Mapping[str, int]:
+    """How many wait in each zone; empty where it does not matter."""
+    if not _go_by_zone(rules):
+        return {}
     waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
+    if _zones(waiting) == [HOUSE]:
+        return {}
+    rows = waiting.order_by().values_list("zone").annotate(count=Count("pk"))
+    return dict(rows)
+
+
+def _go_by_zone(rules: Rules) -> bool:
+    return rules.in_recipients_zone and rules.hours.are_limited
+
+
+def _zones(waiting: QuerySet[Message]) -> list[str]:
+    """Hops from zone to zone by the index (campaign, status, zone), as the ledger."""
+    zones: list[str] = []
     while True:
         beyond = waiting.filter(zone__gt=zones[-1]) if zones else waiting
         found = beyond.aggregate(first=Min("zone"))["first"]
         if found is None:
             return zones or [HOUSE]
         zones.append(found)
-
-
-def count_zones(campaign: Campaign, rules: Rules) -> Mapping[str, int]:
-    """How many wait in each zone; empty where it does not matter."""
-    if zones_waiting(campaign, rules) == [HOUSE]:
-        return {}
-    waiting = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
-    rows = waiting.order_by().values_list("zone").annotate(count=Count("pk"))
-    return dict(rows)
 
 
 def wake(line_id: int, now: datetime) -> None:

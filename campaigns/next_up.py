@@ -12,7 +12,8 @@ from campaigns.hindrances import Hindrance, Kind, Surroundings
 from campaigns.line_rules import tally_of
 from campaigns.models import Campaign, Message
 from campaigns.rules import HOUSE, NO_RULES, Why, may_send
-from campaigns.states import MessageStatus, Pacing
+from campaigns.slices import may_leave
+from campaigns.states import Pacing
 from campaigns.turns import due_since
 
 # A line with one of these still has a time for its next try.
@@ -67,8 +68,8 @@ def mean_pause() -> timedelta:
 
 
 def _waiting(campaign: Campaign, most: int) -> list[Message]:
-    rows = Message.objects.filter(campaign=campaign, status=MessageStatus.WAITING)
-    return list(rows.only("phone", "delay_ms").order_by("delay_ms", "id")[:most])
+    rows = may_leave(campaign).only("phone", "delay_ms")
+    return list(rows.order_by("delay_ms", "id")[:most])
 
 
 Times = Iterator[tuple[datetime, bool]]

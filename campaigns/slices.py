@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import random
 
+from django.db.models import QuerySet
+
 from campaigns.by_index import BY_PLACE, by_index
 from campaigns.models import Campaign, Message, SliceMember
 from campaigns.states import MessageStatus
 
 _DRAWN_AT_ONCE = 500
 _ROUNDS = 40
+
+
+def may_leave(campaign: Campaign) -> QuerySet[Message]:
+    """What waits of it for no click: of a slice that is open only its members."""
+    waiting = Message.objects.filter(status=MessageStatus.WAITING)
+    if not campaign.slice_is_open:
+        return waiting.filter(campaign=campaign)
+    members = SliceMember.objects.filter(campaign=campaign)
+    # By nothing but the key, lest SQLite reads all that waits instead.
+    return waiting.filter(pk__in=list(members.values_list("message_id", flat=True)))
 
 
 def choose_slice(campaign: Campaign, size: int) -> None:

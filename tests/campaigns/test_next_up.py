@@ -8,8 +8,16 @@ import pytest
 
 from asgi_app.database import orm_now
 from campaigns.hindrances import Hindrance, Kind, look_around
-from campaigns.models import Campaign, LineClock, LineRules, Message, WorkerBeat
+from campaigns.models import (
+    Campaign,
+    LineClock,
+    LineRules,
+    Message,
+    SliceMember,
+    WorkerBeat,
+)
 from campaigns.next_up import next_of, next_on_line
+from campaigns.services import start_campaign
 from campaigns.states import Pacing
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -54,6 +62,24 @@ def test_on_an_idle_line_the_first_is_due_at_its_start(
     campaign = reread(campaign)
     due = next_of(campaign, look_around([campaign]))
     assert due is not None and due.at == campaign.woken_at
+
+
+def test_while_a_trial_slice_is_out_the_next_is_of_its_members(
+    line: Line, now: datetime
+) -> None:
+    campaign = lists.draft(line, 6)
+    rows = list(Message.objects.filter(campaign=campaign).order_by("pk"))
+    Message.objects.filter(pk=rows[0].pk).update(zone="Asia/Yekaterinburg")
+    start_campaign(campaign_id=campaign.pk, operator="anna")
+    SliceMember.objects.create(campaign=campaign, message=rows[4])
+    Campaign.objects.filter(pk=campaign.pk).update(slice_is_open=True)
+    LineRules.objects.create(line=line, windows=BY_DAY, in_recipients_zone=True)
+    campaign = reread(campaign)
+    around = look_around([campaign])
+    due = next_of(campaign, around)
+    assert due is not None and due.message == rows[4]
+    assert [d.message for d in next_on_line(line.pk, around, None, most=5)] == [rows[4]]
+    assert around.zones[line.pk] == [""], "where the others live does not matter yet"
 
 
 def test_each_on_its_own_has_exact_times_once_they_count(
