@@ -53,6 +53,13 @@ async def test_without_a_worker_it_fails() -> None:
     assert (await in_orm(told))[0] == 1
 
 
+async def test_a_worker_that_was_killed_is_not_called_silent() -> None:
+    await in_orm(beat, 11)
+    await in_orm(WorkerBeat.objects.update, died_at=await in_orm(orm_now))
+    code, said = await in_orm(told)
+    assert code == 1 and "worker host:1: died, seen 11 s ago" in said
+
+
 @pytest.mark.parametrize(("late_s", "code"), [(30, 0), (90, 1)])
 async def test_a_clock_that_is_far_too_late_fails(
     line: Line, late_s: float, code: int

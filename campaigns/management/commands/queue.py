@@ -52,7 +52,8 @@ def _lines(report: QueueReport) -> Iterator[str]:
     facts, jobs = report.facts, report.jobs
     if facts:
         for worker in facts.workers:
-            state = "alive" if worker.is_alive else "silent"
+            gone = "died" if worker.has_died else "silent"
+            state = "alive" if worker.is_alive else gone
             seen = time_span(worker.silent_for)
             ended = f"{worker.ended} jobs ended, {worker.failed} with an error"
             yield f"worker {worker.name}: {state}, seen {seen} ago; {ended}"
