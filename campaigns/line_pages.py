@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import Count
+
 from campaigns.activity import Activity, line_activity
 from campaigns.audience import Strangers, count_strangers
 from campaigns.hindrances import (
@@ -15,12 +17,12 @@ from campaigns.hindrances import (
     why_not_now,
 )
 from campaigns.line_rules import tally_of
-from campaigns.models import Campaign, LineClock
+from campaigns.models import Campaign, LineClock, SliceMember
 from campaigns.next_up import Due, next_on_line
 from campaigns.rules import HOUSE, Rules, Tally
 from campaigns.silence import Silence
 from campaigns.silence_selectors import read_silence
-from campaigns.states import CampaignStatus
+from campaigns.states import CampaignStatus, MessageStatus
 from chatapp.models import Line, Unusable, why_unusable
 
 NEXT_SHOWN = 5
@@ -38,16 +40,26 @@ class Queued:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """A campaign whose trial slice is out, and how many wait for Continue."""
+
+    campaign: Campaign
+    count: int
+
+
+@dataclass(frozen=True)
 class LinePage:
     """A line; `queue` begins with the campaign that it serves, `last` are ended ones.
 
-    `hindrance` is the one of the campaign whose turn it is.
+    `hindrance` is the one of the campaign whose turn it is. What is in `asking` may be
+    in the queue as well, until its slice has left.
     """
 
     line: Line
     around: Surroundings
     unusable: Unusable | None
     queue: Sequence[Queued]
+    asking: Sequence[Asking]
     paused: Sequence[Campaign]
     last: Sequence[Campaign]
     activity: Activity
@@ -91,6 +103,10 @@ class LinePage:
         return sorted(d for d in self.rules.hours.days_off if d >= today)[:DAYS_SHOWN]
 
     @property
+    def waiting(self) -> int:
+        return _waiting([queued.campaign for queued in self.queue], self.asking)
+
+    @property
     def has_news_to_come(self) -> bool:
         return bool(self.queue)
 
@@ -102,12 +118,18 @@ class LineGlance:
     line: Line
     unusable: Unusable | None
     queue: Sequence[Campaign]
+    asking: Sequence[Asking]
     hindrance: Hindrance | None
     rules: Rules
 
     @property
     def waiting(self) -> int:
-        return sum(campaign.waiting for campaign in self.queue)
+        return _waiting(self.queue, self.asking)
+
+    @property
+    def asked(self) -> int:
+        """How many of these wait for somebody's click."""
+        return sum(asking.count for asking in self.asking)
 
 
 def list_lines() -> list[LineGlance]:
@@ -116,7 +138,8 @@ def list_lines() -> list[LineGlance]:
         Line.objects.order_by("-is_chosen", "-is_listed", "licence_id", "messenger")
     )
     around = look_around_lines([line.pk for line in lines])
-    return [_glance(line, around) for line in lines]
+    asking = _asking([line.pk for line in lines])
+    return [_glance(line, around, asking.get(line.pk, ())) for line in lines]
 
 
 def read_line(*, line_id: int) -> LinePage:
@@ -135,6 +158,7 @@ def read_line(*, line_id: int) -> LinePage:
         around=around,
         unusable=why_unusable(line, around.now),
         queue=queue,
+        asking=_asking([line_id]).get(line_id, ()),
         paused=list(paused.order_by("-id")[:PAUSED_SHOWN]),
         last=list(ended.order_by("-id")[:LAST_SHOWN]),
         activity=line_activity(line_id, around.now),
@@ -144,12 +168,43 @@ def read_line(*, line_id: int) -> LinePage:
     )
 
 
-def _glance(line: Line, around: Surroundings) -> LineGlance:
+def _asking(line_ids: Sequence[int]) -> dict[int, list[Asking]]:
+    """By line what waits for a click there; by the index (line, status, waiting)."""
+    campaigns = list(
+        Campaign.objects.filter(
+            line__in=line_ids,
+            status=CampaignStatus.RUNNING,
+            waiting__gt=0,
+            slice_is_open=True,
+        )
+        .defer("text", "books", "note")
+        .order_by("started_at", "pk")
+    )
+    members = SliceMember.objects.filter(
+        campaign__in=campaigns, message__status=MessageStatus.WAITING
+    )
+    to_leave = dict(
+        members.values_list("campaign").annotate(count=Count("pk")).order_by()
+    )
+    found: dict[int, list[Asking]] = {}
+    for campaign in campaigns:
+        count = campaign.waiting - to_leave.get(campaign.pk, 0)
+        found.setdefault(campaign.line_id, []).append(Asking(campaign, count))
+    return found
+
+
+def _waiting(queue: Sequence[Campaign], asking: Sequence[Asking]) -> int:
+    campaigns = {*queue, *(it.campaign for it in asking)}
+    return sum(campaign.waiting for campaign in campaigns)
+
+
+def _glance(line: Line, around: Surroundings, asking: Sequence[Asking]) -> LineGlance:
     queue = around.queues.get(line.pk, ())
     return LineGlance(
         line,
         why_unusable(line, around.now),
         queue,
+        asking,
         why_not_now(queue[0], around) if queue else None,
         around.rules[line.pk],
     )

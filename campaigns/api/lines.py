@@ -93,7 +93,7 @@ class LineShape(LineBrief):
         return cls(
             **_fields(page.line),
             unusable=page.unusable,
-            waiting=sum(queued.campaign.waiting for queued in page.queue),
+            waiting=page.waiting,
             queue=[CampaignName.of(queued.campaign) for queued in page.queue],
             hindrance=HindranceShape.of(page.hindrance),
             next_at=clock.next_at if clock else None,

@@ -26,6 +26,7 @@ from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.browser import Site, change, words
 from tests.campaigns.test_decisions import with_outcomes
+from tests.campaigns.test_slices import sliced
 
 PHONE = "+79990000000"
 
@@ -57,6 +58,25 @@ async def test_a_line_shows_what_runs_what_waits_and_what_is_next(
     assert "busy with ‹First› until about" in queue
     assert "Third 3 messages wait" in queue
     assert queue.index("Sent out before") < queue.index("Fourth")
+
+
+async def test_what_waits_for_a_click_behind_its_trial_slice_is_listed(
+    site: Site, line: Line, worker: WorkerBeat
+) -> None:
+    campaign = await sliced(line, 10, slice_size=2)
+    said = words(await site.get(f"/lines/{line.pk}/"))
+    assert "Sends ‹Sale›." in said
+    assert "Waits for you Sale waits for you: 8 (trial slice)" in said
+    assert "10 waits for you: 8 (trial slice)" in words(await site.get("/lines/"))
+    members = Message.objects.filter(slicemember__campaign=campaign)
+    await in_orm(members.update, status="delivered")
+    await change(campaign, waiting=8, delivered=2)
+    said = words(await site.get(f"/lines/{line.pk}/"))
+    assert "‹Sale› waits for you: its trial slice has been sent." in said
+    assert "Waits for you Sale waits for you: 8 (trial slice)" in said
+    assert "Nothing to send" not in said and "No campaign has anything" not in said
+    said = words(await site.get("/lines/"))
+    assert "Sale 8 waits for you: 8 (trial slice)" in said
 
 
 async def test_a_line_counts_its_last_day(site: Site, line: Line) -> None:
