@@ -46,12 +46,19 @@ def resting(why: Why, until: datetime | None) -> str:
 
 
 def verdict(
-    rules: Rules, tally: Tally, now: datetime, zones: Sequence[str] = (HOUSE,)
+    rules: Rules,
+    tally: Tally,
+    now: datetime,
+    zones: Sequence[str] = (HOUSE,),
+    *,
+    is_stopped: bool = False,
 ) -> str:
     """Whether the line may send now to somebody in these zones, in a sentence."""
     found = may_send(rules, tally, now, zones)
     if found.room == 0 and found.why is not None:
         return resting(found.why, found.until)
+    if is_stopped:
+        return _("Its rules allow it now, but the line is stopped (above).")
     return _("It may send now.")
 
 

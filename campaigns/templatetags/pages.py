@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from campaigns import (
 from campaigns.collapse import Evidence
 from campaigns.hindrance_words import in_words
 from campaigns.hindrances import Hindrance
+from campaigns.line_pages import LinePage
 from campaigns.message_selectors import PutBack, Trouble
 from campaigns.models import Campaign
 from campaigns.pacing import Duration
@@ -143,9 +144,15 @@ def rules_in_short(rules: Rules) -> str:
 
 
 @register.simple_tag
-def verdict(rules: Rules, tally: Tally, now: datetime, zones: Sequence[str]) -> str:
+def verdict(page: LinePage) -> str:
     """Whether the line may send now, and if not, why and until when."""
-    return rules_words.verdict(rules, tally, now, zones)
+    return rules_words.verdict(
+        page.rules,
+        page.tally,
+        page.around.now,
+        page.zones,
+        is_stopped=page.clock is not None and page.clock.stopped_at is not None,
+    )
 
 
 @register.simple_tag

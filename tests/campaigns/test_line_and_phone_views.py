@@ -106,6 +106,8 @@ async def test_a_stopped_line_says_why_and_goes_on_by_a_button(
     await in_orm(lists.running, line, 1, start=10)
     page = await site.get(f"/lines/{line.pk}/")
     assert "The line was stopped at" in words(page)
+    assert "Its rules allow it now, but the line is stopped (above)." in words(page)
+    assert "It may send now" not in words(page)
     assert f'action="/lines/{line.pk}/release/"' in page.text.partition("<main")[2]
     assert "not known yet" in words(page)
 
