@@ -107,6 +107,12 @@ class ConfirmPage:
     trials: Sequence[Trial]
 
     @property
+    def slice_size(self) -> int | None:
+        """How many get it first; None where all do, also for want of others."""
+        size = self.campaign.slice_size
+        return size if size is not None and size < self.campaign.waiting else None
+
+    @property
     def can_start(self) -> bool:
         return self.preview.fault is None
 

@@ -73,6 +73,11 @@ class SlicePage:
         )
 
     @property
+    def have_all_left(self) -> bool:
+        never = sum(self.counts.get(status, 0) for status in _NEVER_LEFT)
+        return not (self.still_to_leave or never)
+
+    @property
     def others(self) -> int:
         """How many wait for the click."""
         return self.campaign.waiting - self.counts.get(MessageStatus.WAITING, 0)

@@ -24,6 +24,12 @@ from campaigns.services import (
 )
 from campaigns.states import CampaignStatus
 
+# What the log of actions says of each.
+_NOTED = {
+    "start_at": "start_timed",
+    "use_until": "end_timed",
+    "slice_size": "sliced",
+}
 _LASTING = (CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
 
 
@@ -65,7 +71,10 @@ def set_timing(*, campaign_id: int, timing: Timing, operator: str) -> None:
             if start_at is not None and timing.use_until <= start_at:
                 raise EndsBeforeStart
         Campaign.objects.by_id(campaign_id).update(**changes)
-        note(campaign_id, "timed", operator, now)
+        for column, value in changes.items():
+            if value != getattr(campaign, column):
+                count = timing.slice_size if column == "slice_size" else None
+                note(campaign_id, _NOTED[column], operator, now, count=count)
 
 
 @repeated

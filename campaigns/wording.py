@@ -168,7 +168,11 @@ VERBS: Mapping[str, StrOrPromise] = {
     "left_out": lazy("left out who is on the stop list"),
     "cooled": lazy("left out who got another campaign lately"),
     "edited": lazy("changed it"),
-    "timed": lazy("changed when it starts or ends"),
+    "start_timed": lazy("changed when it starts"),
+    "end_timed": lazy("changed how long it is of use"),
+    "sliced": lazy("changed how many get it first"),
+    # As long as it was not told which.
+    "timed": lazy("changed when it starts or ends, or who gets it first"),
     "scheduled": lazy("had it start by itself"),
     "unscheduled": lazy("made a draft of it again"),
     "late": lazy("it could not start in time"),

@@ -35,6 +35,7 @@ async def test_a_draft_is_timed_and_the_page_before_the_start_says_so(
     confirm = words(await site.get(f"/campaigns/{draft.pk}/confirm/"))
     assert "to 20 chosen at random; the others wait for you" in confirm
     assert "by itself" in confirm
+    assert "Send to 20 of 40 first at" in confirm
     await press_start(site, draft)
     started = await fresh(draft)
     assert started.status == CampaignStatus.SCHEDULED
@@ -48,6 +49,39 @@ async def test_a_draft_is_timed_and_the_page_before_the_start_says_so(
     assert any(
         job.startswith(f"deliver:{line.pk}:clicked") for job in await rings(redis)
     )
+
+
+async def test_the_log_names_what_was_timed(site: Site, line: Line) -> None:
+    draft = await in_orm(lists.draft, line, 10)
+    address = f"/campaigns/{draft.pk}/when/"
+    later = typed(2)
+    await site.post(address, when="now", slice_size="2")
+    await site.post(address, when="now", slice_size="2", use_until=later)
+    await site.post(address, when="at", start_at=typed(1), use_until=later)
+    actions = await in_orm(
+        lambda: list(draft.actions.values_list("verb", "count").order_by("pk"))
+    )
+    assert actions == [
+        ("created", None),
+        ("sliced", 2),
+        ("end_timed", None),
+        ("start_timed", None),
+        ("sliced", None),
+    ]
+    said = words(await site.get(f"/campaigns/{draft.pk}/"))
+    assert "changed how many get it first (2)" in said
+    assert "changed when it starts" in said
+
+
+async def test_the_button_says_that_some_get_it_first(site: Site, line: Line) -> None:
+    draft = await in_orm(lists.draft, line, 10)
+    confirm = f"/campaigns/{draft.pk}/confirm/"
+    await told(draft, slice_size=2)
+    assert "Send to 2 of 10 first" in words(await site.get(confirm))
+    # All get it at once where no others are left.
+    await told(draft, slice_size=10)
+    said = words(await site.get(confirm))
+    assert "Send to 10 people" in said and "to all at once" in said
 
 
 @pytest.mark.parametrize(
@@ -144,6 +178,8 @@ async def test_the_page_of_a_slice_tells_its_shares_and_asks_once(
     draft = await in_orm(lists.draft, line, 100)
     await told(draft, slice_size=20)
     await press_start(site, draft)
+    page = words(await site.get(f"/campaigns/{draft.pk}/slice/"))
+    assert "20 were chosen at random to get it first" in page
 
     def settle() -> None:
         members = list(SliceMember.objects.values_list("message_id", flat=True))
