@@ -74,7 +74,8 @@ class Courier:
             )
         except ChatAppError as error:
             outcome, held_back = _outcome_of(error, claimed, await self._moment(state))
-            if held_back is None:
+            # What is unsure may be settled before it is stored: the ledger tells of it.
+            if outcome.status == MessageStatus.FAILED:
                 logger.info("%s: %s", outcome.status, outcome.code)
             return outcome, held_back
         return _accepted(accepted, claimed, await self._moment(state)), None

@@ -213,7 +213,7 @@ async def look_through(ctx: Ctx) -> None:
 
     for line_id in await resources.lookthrough.go_on(is_to_stop):
         with about(line=line_id):
-            logger.info("the line was looked through and may go on")
+            logger.info("the line was looked through, and waits for “Go on”")
 
 
 @_waits_for_the_database

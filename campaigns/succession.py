@@ -24,7 +24,11 @@ async def succeed(ledger: Ledger, lifelines: Lifelines, delays: Delays) -> list[
         return timedelta(milliseconds=delays.draw_ms())
 
     given_up, lines = await ledger.take_over(dead, pause)
-    logger.warning("%s died: %d claims are unsure now", ", ".join(dead), given_up)
+    names = ", ".join(dead)
+    if given_up:
+        logger.warning("%s died: %d claims are unsure now", names, given_up)
+    else:
+        logger.info("%s died; nothing was under way", names)
     for name in dead:
         await asyncio.to_thread(lifelines.bury, name)
     return lines

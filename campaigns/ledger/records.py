@@ -112,6 +112,20 @@ class Records:
             shelved = await take_from_shelf(tx, fresh)
             await apply_evidence(tx, rows, [*late, *shelved], deltas)
             await deltas.write(tx, now)
+        for outcome in fresh:
+            if outcome.status == MessageStatus.UNSURE:
+                _tell_unsure(outcome, rows[outcome.claimed.message_id])
+
+
+def _tell_unsure(outcome: Outcome, row: Row) -> None:
+    claimed = outcome.claimed
+    is_settled = claimed.attempt == row.attempt and row.status != MessageStatus.UNSURE
+    ids = {"campaign": claimed.campaign_id, "message": claimed.message_id}
+    with about(line=claimed.line_id, **ids):
+        if is_settled:
+            logger.info("answer lost, a status has settled it: %s", outcome.code)
+        else:
+            logger.info("unsure: %s", outcome.code)
 
 
 async def give_up(

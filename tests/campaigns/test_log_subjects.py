@@ -28,7 +28,7 @@ from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.browser import Site
 from tests.campaigns.desk import Desk
-from tests.campaigns.test_audit import heard
+from tests.campaigns.test_audit import heard, tell
 from tests.campaigns.test_import_jobs import upload_of
 from tests.campaigns.test_imports import importing
 from tests.campaigns.test_rules_views import filled
@@ -124,6 +124,27 @@ async def test_a_send_tells_its_line_campaign_and_message(
             "message": await message_of(campaign, "+79990000000"),
         }
     ]
+
+
+async def test_a_lost_answer_is_told_with_what_has_settled_it(
+    ledger: Ledger, line: Line, log: Log
+) -> None:
+    campaign = await in_orm(lists.running, line, 2)
+    state = await ledger.look(line.pk)
+    assert state is not None
+    due = await ledger.find_due(state, 2)
+    claim = await ledger.claim(state, due)
+    first, second = claim.messages
+    # Its status was faster than the end of the wait for its answer.
+    await tell(ledger, heard("its-id", "sent", tracking=first.tracking))
+    at = await ledger.now()
+    for claimed in (first, second):
+        lost = Outcome(claimed, MessageStatus.UNSURE, at, code="read_timeout")
+        await ledger.record(lost)
+    about = {"line": line.pk, "campaign": campaign.pk}
+    settled = log.about("answer lost, a status has settled it: read_timeout")
+    assert settled == [about | {"message": first.message_id}]
+    assert log.about("unsure: read_timeout") == [about | {"message": second.message_id}]
 
 
 async def test_a_lost_claim_tells_its_line_and_campaign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +37,16 @@ async def left_by(folder: Path, ledger: Ledger, delays: Delays) -> list[Due]:
     with other(folder):
         assert await succeed(ledger, Lifelines(folder), delays) == []
     return await succeed(ledger, Lifelines(folder), delays)
+
+
+async def test_who_left_nothing_behind_is_nothing_to_warn_of(
+    ledger: Ledger, delays: Delays, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "campaigns.succession")
+    assert await left_by(tmp_path, ledger, delays) == []
+    (told,) = [r for r in caplog.records if r.name == "campaigns.succession"]
+    assert told.getMessage() == "other died; nothing was under way"
+    assert told.levelno == logging.INFO
 
 
 async def test_its_claims_are_unsure_and_its_line_goes_on_after_a_pause(
