@@ -97,7 +97,7 @@ class Pace:
 class Forecast:
     """When a campaign begins, or goes on, and ends; 19 of 20 end within the band.
 
-    The plan is what was said at its start.
+    The plan is what was said at its start; since then it was `paused` for so long.
     """
 
     begins_at: datetime
@@ -106,6 +106,7 @@ class Forecast:
     condition: Condition | None = None
     planned_at: datetime | None = None
     planned_band: timedelta = timedelta()
+    paused: timedelta = timedelta()
 
     @property
     def behind(self) -> timedelta | None:

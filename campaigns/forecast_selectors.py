@@ -24,7 +24,7 @@ from campaigns.forecast import (
 )
 from campaigns.history import EventKind
 from campaigns.line_rules import count_zones, rules_of, tally_of
-from campaigns.models import Campaign, Event, LineClock, Message, SliceMember
+from campaigns.models import Action, Campaign, Event, LineClock, Message, SliceMember
 from campaigns.pacing import Bounds
 from campaigns.plan import Plan
 from campaigns.rules import Rules
@@ -34,6 +34,8 @@ from campaigns.turns import turn_of, waiting_on, with_scheduled
 ANSWERS = 20
 # In how many of a line's campaigns these are looked for.
 LOOKED_IN = 3
+# What begins and ends a pause, and what makes a new plan.
+_OF_A_PAUSE = ("paused", "resumed", "started", "continued")
 # Delays that have long passed were missed, and are drawn anew.
 MISSED = timedelta(seconds=60)
 
@@ -76,7 +78,32 @@ def read_forecasts(
         line_id: read_line_plan(line_id, now, known.get(line_id))
         for line_id in {campaign.line_id for campaign in waiting}
     }
-    return {c.pk: lines[c.line_id].foresee(c) for c in waiting}
+    paused = _paused_since_plan([c.pk for c in waiting if c.planned_end_at], now)
+    return {
+        c.pk: replace(lines[c.line_id].foresee(c), paused=paused.get(c.pk, timedelta()))
+        for c in waiting
+    }
+
+
+def _paused_since_plan(
+    campaign_ids: Sequence[int], now: datetime
+) -> dict[int, timedelta]:
+    """For how long operators have paused each of them since its plan was made."""
+    actions = Action.objects.filter(campaign__in=campaign_ids, verb__in=_OF_A_PAUSE)
+    paused: dict[int, timedelta] = {}
+    since: dict[int, datetime] = {}
+    told = actions.order_by("pk").values_list("campaign", "verb", "at")
+    for pk, verb, at in told:
+        begun = since.pop(pk, None)
+        if begun is not None:
+            paused[pk] = paused.get(pk, timedelta()) + (at - begun)
+        if verb == "paused":
+            since[pk] = at
+        elif verb != "resumed":
+            paused.pop(pk, None)
+    for pk, begun in since.items():
+        paused[pk] = paused.get(pk, timedelta()) + (now - begun)
+    return paused
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,11 @@ def against_plan(forecast: Forecast) -> str:
         return _("as planned")
     pattern = _("{span} behind plan") if behind > NEAR else _("{span} ahead of plan")
     said = pattern.format(span=time_span(abs(behind)))
-    if abs(behind) <= forecast.planned_band:
+    if forecast.paused >= NEAR:
+        pause = time_span(forecast.paused)
+        said = _("{said} (it was paused for {span})").format(said=said, span=pause)
+    # A pause was no chance.
+    if abs(behind - forecast.paused) <= max(forecast.planned_band, NEAR):
         return said
     return _("{said}, more than chance explains").format(said=said)
 

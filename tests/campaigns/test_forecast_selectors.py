@@ -12,7 +12,7 @@ from campaigns.forecast import Condition, Forecast
 from campaigns.forecast_selectors import read_forecast
 from campaigns.models import Campaign, LineClock, Message
 from campaigns.pacing import Delays
-from campaigns.services import pause_campaign, start_campaign
+from campaigns.services import note, pause_campaign, start_campaign
 from campaigns.states import MessageStatus, Pacing
 from campaigns.turns import campaigns_ahead
 from chatapp.models import Line
@@ -116,6 +116,23 @@ def test_nothing_is_foreseen_where_nothing_waits(line: Line) -> None:
     Campaign.objects.filter(pk=done.pk).update(waiting=0, accepted=1)
     done.refresh_from_db()
     assert read_forecast(done, orm_now()) is None
+
+
+def test_the_pauses_since_its_plan_are_known(line: Line) -> None:
+    campaign = lists.running(line, 5)
+    assert foreseen(campaign).paused == timedelta()
+    now = orm_now()
+    for verb, minutes in (
+        ("paused", 60),
+        ("continued", 50),
+        ("paused", 40),
+        ("resumed", 30),
+        ("resumed", 20),  # what the program itself had paused
+        ("paused", 5),
+    ):
+        at = now - timedelta(minutes=minutes)
+        note(campaign.pk, verb, "anna", at)
+    assert foreseen(campaign).paused.total_seconds() == pytest.approx(15 * 60, abs=5)
 
 
 def test_a_retry_of_what_was_sent_out_is_not_held_against_the_plan(

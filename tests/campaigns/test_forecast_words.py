@@ -76,6 +76,31 @@ def test_it_is_held_against_the_plan(
     assert forecast_words.against_plan(forecast) == said
 
 
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [
+        (10 * MINUTE, "10 min behind plan (it was paused for 10 min)"),
+        (
+            30 * MINUTE,
+            "30 min behind plan (it was paused for 10 min), more than chance explains",
+        ),
+        (timedelta(seconds=40), "as planned"),
+    ],
+)
+def test_a_pause_is_told_and_held_for_no_chance(
+    noon: datetime, behind: timedelta, said: str
+) -> None:
+    forecast = Forecast(
+        noon,
+        noon + behind,
+        MINUTE,
+        planned_at=noon,
+        planned_band=2 * MINUTE,
+        paused=10 * MINUTE,
+    )
+    assert forecast_words.against_plan(forecast) == said
+
+
 def test_without_a_plan_nothing_is_held_against_it(noon: datetime) -> None:
     assert forecast_words.against_plan(Forecast(noon, noon, MINUTE)) == ""
 
