@@ -138,6 +138,8 @@ def _look(hour: Hour) -> str:
         return "planned"
     if hour.is_past:
         kinds = {spell.kind for spell in hour.spells}
+        if not kinds and not hour.failed:
+            return "unknown"  # nobody wrote down why nothing left
         if kinds - _AGREED or hour.failed:
             return "amiss"
         return "rested" if kinds & set(map(str, Why)) else "idle"

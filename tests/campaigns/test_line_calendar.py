@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -144,7 +145,7 @@ async def test_every_past_hour_without_a_message_is_explained(
     assert said[4] == "no worker was there"
     assert said[5] == "waited between two messages"
     looks = [cell(hour).look for hour in today.hours[6:12]]
-    assert looks == ["idle", "rested", "rested", "amiss", "amiss", "idle"]
+    assert looks == ["unknown", "rested", "rested", "amiss", "amiss", "idle"]
 
 
 def test_every_reason_has_words() -> None:
@@ -226,7 +227,9 @@ async def test_the_pages_show_the_days_and_refuse_what_is_no_date(site: Site) ->
     draft = await in_orm(lists.draft, line, 5, start=100)
     page = await site.get(f"/lines/{line.pk}/calendar/")
     assert page.status_code == 200
-    assert "planned" in page.text
+    legend = page.text.partition('<ul class="legend">')[2].partition("</ul>")[0]
+    assert "planned" in legend and "nothing was written down yet" in legend
+    assert not re.search(r">[^<]*\d", legend), "a number would read as a fact"
     assert (
         await site.get(f"/lines/{line.pk}/calendar/?from=rubbish")
     ).status_code == 200
