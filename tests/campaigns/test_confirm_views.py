@@ -63,6 +63,17 @@ async def test_the_page_shows_who_gets_what_and_when_it_ends(
     assert "Refresh" not in response.headers
 
 
+async def test_each_on_its_own_counts_from_when_the_line_is_free(
+    site: Site, line: Line
+) -> None:
+    pacing = Pacing.EACH_ON_ITS_OWN
+    campaign = await in_orm(lists.draft, line, 2, pacing=pacing)
+    said = words(await site.get(path_of(campaign, "confirm/")))
+    assert "each 5–50 s after the line is free for the campaign" in said
+    new = words(await site.get("/campaigns/new/"))
+    assert "Each message leaves 5–50 s after the line is free for the campaign" in new
+
+
 async def test_a_short_list_is_shown_whole_and_nobody_twice(
     site: Site, line: Line
 ) -> None:
