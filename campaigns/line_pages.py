@@ -84,6 +84,13 @@ class LinePage:
         return self.queue[0].hindrance if self.queue else None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether something other than its rules and orders keeps it from sending."""
+        hindrance = self.hindrance
+        stands = hindrance is not None and not hindrance.is_calm
+        return stands or self.unusable is not None
+
+    @property
     def rules(self) -> Rules:
         return self.around.rules[self.line.pk]
 

@@ -52,6 +52,7 @@ def verdict(
     zones: Sequence[str] = (HOUSE,),
     *,
     is_stopped: bool = False,
+    is_kept: bool = False,
 ) -> str:
     """Whether the line may send now to somebody in these zones, in a sentence."""
     found = may_send(rules, tally, now, zones)
@@ -59,6 +60,8 @@ def verdict(
         return resting(found.why, found.until)
     if is_stopped:
         return _("Its rules allow it now, but the line is stopped (above).")
+    if is_kept:
+        return _("Its rules allow it now; what keeps it is said above.")
     return _("It may send now.")
 
 

@@ -152,6 +152,7 @@ def verdict(page: LinePage) -> str:
         page.around.now,
         page.zones,
         is_stopped=page.clock is not None and page.clock.stopped_at is not None,
+        is_kept=page.is_kept,
     )
 
 

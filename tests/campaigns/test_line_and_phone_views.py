@@ -112,6 +112,19 @@ async def test_a_stopped_line_says_why_and_goes_on_by_a_button(
     assert "not known yet" in words(page)
 
 
+async def test_a_line_that_is_held_back_does_not_say_that_it_may_send(
+    site: Site, line: Line, worker: WorkerBeat
+) -> None:
+    await in_orm(lists.running, line, 1)
+    said = words(await site.get(f"/lines/{line.pk}/"))
+    assert "It may send now." in said
+    soon = await in_orm(orm_now) + timedelta(minutes=1)
+    await in_orm(LineClock.objects.update, next_at=soon, held_code="account_paused")
+    said = words(await site.get(f"/lines/{line.pk}/"))
+    assert "Its rules allow it now; what keeps it is said above." in said
+    assert "It may send now" not in said
+
+
 async def test_all_lines_are_listed_with_what_they_send(
     site: Site, line: Line, worker: WorkerBeat
 ) -> None:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from asgi_app.database import in_orm, orm_now
 from campaigns.hours import Window
 from campaigns.line_rules import rules_of
-from campaigns.models import LineClock, LineRules, Message
+from campaigns.models import LineClock, LineRules, Message, WorkerBeat
 from campaigns.rules_text import (
     NotUnderstood,
     read_days,
@@ -182,7 +182,7 @@ async def test_what_somebody_else_saved_meanwhile_is_not_undone(
 
 
 async def test_the_page_says_what_the_recipients_clock_allows(
-    site: Site, line: Line
+    site: Site, line: Line, worker: WorkerBeat
 ) -> None:
     campaign = await in_orm(lists.running, line, 1)
     now = (await in_orm(orm_now)).astimezone(ZoneInfo("Asia/Tashkent"))
