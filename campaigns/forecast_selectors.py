@@ -174,9 +174,12 @@ class LinePlan:
         delay = timedelta(milliseconds=_last_delay_ms(campaign))
         if campaign.delays_from is None:
             return replace(work, last_delay_s=delay.total_seconds())
-        last_at = campaign.delays_from + delay
-        was_missed = self.state.now - last_at > MISSED
-        return work if was_missed or not is_first else replace(work, last_at=last_at)
+        last_at, state = campaign.delays_from + delay, self.state
+        # While something is under way the clock shows when that is given up.
+        goes_on_at = state.now if state.is_under_way else max(state.now, state.free_at)
+        if goes_on_at - last_at > MISSED or not is_first:
+            return work
+        return replace(work, last_at=max(last_at, goes_on_at))
 
 
 def read_line_plan(

@@ -110,6 +110,19 @@ def test_the_drawn_delays_of_each_on_its_own_are_known(line: Line) -> None:
     assert foreseen(campaign).band > SECOND
 
 
+def test_while_the_line_is_held_back_each_on_its_own_waits_too(line: Line) -> None:
+    each = Pacing.EACH_ON_ITS_OWN
+    campaign = lists.running(line, 30, pacing=each, delays=FIVE_TO_FIFTY)
+    Campaign.objects.update(delays_from=orm_now())
+    last = Message.objects.order_by("-delay_ms")[0].delay_ms / 1000
+    assert seconds_left(campaign) == pytest.approx(last, abs=1)
+    LineClock.objects.update(next_at=orm_now() + (last + 30) * SECOND)
+    assert seconds_left(campaign) == pytest.approx(last + 30, abs=1)
+    # Missed by far, they will be drawn anew when the line goes on.
+    LineClock.objects.update(next_at=orm_now() + 300 * SECOND)
+    assert seconds_left(campaign) == pytest.approx(305 + 45 * 30 / 31, abs=1)
+
+
 def test_nothing_is_foreseen_where_nothing_waits(line: Line) -> None:
     assert read_forecast(lists.draft(line, 0), orm_now()) is None
     done = lists.running(line, 1)
