@@ -173,6 +173,14 @@ async def test_an_address_that_leads_nowhere_is_told(
     await api.refused(method, path, code)
 
 
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/campaigns/1/nowhere"])
+async def test_nothing_is_to_be_done_at_an_address_that_leads_nowhere(
+    api: Caller, path: str
+) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        await api.refused(method, path, "not_found", json={})
+
+
 async def test_a_method_that_is_not_allowed_names_those_that_are(api: Caller) -> None:
     answer = await api.http.put("/api/campaigns")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
