@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -36,12 +37,18 @@ class FrozenClock:
 
 
 @pytest.fixture
-def clock(door: Door, monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+def clock(door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[FrozenClock]:
     """The one clock of the program, for the ledger's door and for the ORM's."""
     clock = FrozenClock(datetime(2026, 3, 5, 9, tzinfo=UTC))
     monkeypatch.setattr(door, "now", clock.ask)
     real = database.orm_now
+    _replace(real, clock.read)
+    yield clock
+    # What was imported meanwhile, such as the pages, has taken the frozen one.
+    _replace(clock.read, real)
+
+
+def _replace(old: Callable[[], datetime], new: Callable[[], datetime]) -> None:
     for module in list(sys.modules.values()):
-        if vars(module).get("orm_now") is real:
-            monkeypatch.setattr(module, "orm_now", clock.read)
-    return clock
+        if vars(module).get("orm_now") == old:
+            vars(module)["orm_now"] = new
