@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chatapp.sandbox.wire import TRANSPORT
 
+_TURNS = 3
+
 
 class SandboxProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, with the TCP transport shown to the application."""
@@ -27,16 +29,22 @@ class PromptServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listeners, drop every connection, stop the application."""
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+        # One that was accepted just now is handed on in the next turn of the loop; a
+        # server that is closed by then loses it, socket and all (asyncio, Python 3.11).
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         state = self.server_state
-        # More than once: a connection may just be on its way from the listener.
-        for _ in range(3):
-            for connection in list(state.connections):
-                connection.transport.abort()
-            await asyncio.sleep(0)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
         # A request whose client is gone ends by itself; one that waits for something
         # else (the probe of a callback URL) is cancelled.
         if state.tasks:
