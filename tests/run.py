@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ _LOOK_S = 0.5
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 only if everything that could be run has passed."""
+    # Whatever ends us ends both of the runs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     notices = []
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     with contextlib.ExitStack() as stack:
