@@ -66,6 +66,8 @@ class PrivateMariaDB:
     def start(self, *options: str) -> None:
         """Makes the database and returns once it can be used. Raises NoMariaDB."""
         _program("mariadbd")
+        # A server that starts removes the temporary tables of all who share the folder.
+        (self._folder / "tmp").mkdir(exist_ok=True)
         if not (self._folder / "data").exists():
             _install(self._folder)
         # The port opens before it is read.
@@ -101,6 +103,7 @@ class PrivateMariaDB:
                     *(*self._inside, *_as_nobody()),
                     *(_program("mariadbd"), "--no-defaults"),
                     *(f"--datadir={folder}/data", f"--socket={folder}/s"),
+                    f"--tmpdir={folder}/tmp",
                     *(f"--pid-file={folder}/pid", f"--port={self.port}"),
                     *(f"--bind-address={self.host}", "--skip-name-resolve"),
                     *("--character-set-server=utf8mb4", "--skip-log-bin"),
@@ -174,6 +177,7 @@ def _install(folder: Path) -> None:
     data.mkdir()
     made = subprocess.run(
         [_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}"]
+        + [f"--tmpdir={folder}/tmp"]
         + ["--auth-root-authentication-method=normal", "--skip-test-db"]
         + (["--user=root"] if os.geteuid() == 0 else []),
         stdout=subprocess.PIPE,
@@ -182,7 +186,8 @@ def _install(folder: Path) -> None:
         check=False,
     )
     if made.returncode:
-        raise NoMariaDB(f"mariadb-install-db: {made.stdout[-500:].strip()}")
+        # What follows its own words is advice.
+        raise NoMariaDB(f"mariadb-install-db: {made.stdout[:500].strip()}")
 
 
 def _as_nobody() -> list[str]:
