@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from django.db import Error
 from django.utils.translation import gettext as _
 
 from asgi_app.database import in_orm
@@ -14,6 +16,8 @@ from campaigns.copying import Whom
 from campaigns.edit_forms import WHOM
 from campaigns.models import Campaign
 from campaigns.texts import Template
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 # What shows a copy whose rows are all there: its id, and how many were left out.
@@ -70,7 +74,11 @@ async def _copy(
         left_out = await _copy_rows(campaign, draft_id, whom)
         return await show(draft_id, left_out)
     finally:
-        await in_orm(copying.drop_unless_shown, draft_id=draft_id)
+        try:
+            await in_orm(copying.drop_unless_shown, draft_id=draft_id)
+        except Error as error:
+            # One that is not shown is removed some hours later all the same.
+            logger.warning("copy %s was not looked after: %s", draft_id, error)
 
 
 async def _copy_rows(campaign: Campaign, draft_id: int, whom: Whom) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 T = TypeVar("T")
 
@@ -17,8 +17,12 @@ def read_ahead(make: Callable[[], Iterator[T]]) -> Iterator[T]:
     """What `make` yields, each item made in a thread while the one before is used.
 
     The thread has a connection of its own to the database, for as long as this is read.
-    What is raised there is raised here, in its turn.
+    What is raised there is raised here, in its turn. Within a transaction nothing is
+    read ahead: another connection does not see what it has written.
     """
+    if connection.in_atomic_block:
+        yield from make()
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         items = thread.submit(make).result()
 

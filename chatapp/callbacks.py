@@ -101,7 +101,8 @@ async def register(chatapp: ChatApp, line: Line, *, replace: str = "") -> None:
     except ChatAppError as error:
         await in_orm(_keep_error, line.pk, error, timezone.now())
         raise
-    await in_orm(_keep_wish, line.pk, True)
+    # That it was refused before is over only when it is seen to be registered.
+    await in_orm(Line.objects.filter(pk=line.pk).update, callback_is_wanted=True)
     if (await _seen_now(chatapp, line)).callback_state in _TO_REGISTER:
         # Else it would be registered again every minute.
         not_kept = ChatAppError("callback_not_kept", noop("ChatApp did not keep it."))
@@ -118,7 +119,7 @@ async def remove(chatapp: ChatApp, line: Line) -> None:
     if seen.callback_state == CallbackState.FOREIGN:
         raise ForeignCallback(seen.callback_url)
     await chatapp.delete_callback(_key(line))
-    await in_orm(_keep_wish, line.pk, False)
+    await in_orm(_keep_unwanted, line.pk)
     await look(chatapp)
 
 
@@ -141,10 +142,11 @@ async def ensure_callbacks(chatapp: ChatApp) -> None:
     if not expected_url():
         return
     try:
-        if not await in_orm(_is_due, timezone.now()):
+        due = await in_orm(_due_lines, timezone.now())
+        if not due:
             return
         await look(chatapp)
-        for line in await in_orm(_to_register, timezone.now()):
+        for line in await in_orm(_to_register, timezone.now(), due):
             await _register_quietly(chatapp, line)
     except (ChatAppError, OperationalError) as error:
         logger.warning("the callbacks were not looked at: %s", error)
@@ -177,11 +179,11 @@ def _mark() -> str:
     return hashlib.sha256(expected_url().encode()).hexdigest()[:32]
 
 
-def _is_due(now: datetime) -> bool:
+def _due_lines(now: datetime) -> list[int]:
     if not Account.objects.filter(pk=1).exclude(sealed_access="").exists():
-        return False
+        return []
     lines = [line for line in _usable(now) if line.callback_is_wanted]
-    return any(_line_is_due(line, now) for line in lines)
+    return [line.pk for line in lines if _line_is_due(line, now)]
 
 
 def _line_is_due(line: Line, now: datetime) -> bool:
@@ -203,11 +205,13 @@ def _usable(now: datetime) -> list[Line]:
     return [line for line in Line.objects.all() if not why_unusable(line, now)]
 
 
-def _to_register(now: datetime) -> list[Line]:
+def _to_register(now: datetime, due: Collection[int]) -> list[Line]:
+    """What was due, and what has just been found missing: not what waits its time."""
     return [
         line
         for line in _usable(now)
         if line.callback_is_wanted and line.callback_state in _TO_REGISTER
+        if line.pk in due or not line.callback_code
     ]
 
 
@@ -232,9 +236,9 @@ def _keep(registered: Sequence[CallbackUrl], now: datetime) -> None:
         )
 
 
-def _keep_wish(pk: int, is_wanted: bool) -> None:
+def _keep_unwanted(pk: int) -> None:
     Line.objects.filter(pk=pk).update(
-        callback_is_wanted=is_wanted,
+        callback_is_wanted=False,
         callback_refused_at=None,
         callback_code="",
         callback_text="",

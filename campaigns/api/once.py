@@ -122,7 +122,8 @@ def _told(key: _Key) -> HttpResponse | None:
     if kept is None:
         return None
     if is_over(kept):
-        kept.delete()
+        # Somebody else may have stored a new one by now.
+        KeptAnswer.objects.filter(pk=kept.pk, kept_at=kept.kept_at).delete()
         return None
     if kept.digest != key.digest:
         raise Problem("key_used_otherwise")

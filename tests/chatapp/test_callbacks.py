@@ -243,18 +243,44 @@ async def test_what_a_look_finds_missing_is_registered_at_the_next_run(
     assert (await fresh(ours)).callback_state == CallbackState.OURS
 
 
-async def test_what_is_taken_and_not_kept_is_not_registered_every_minute(
+async def test_what_is_taken_and_not_kept_is_registered_ever_later(
     chatapp: ChatApp, here: str, ours: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put = 0
+
     async def forgets(*_: object) -> None:
-        return None
+        nonlocal put
+        put += 1
 
     monkeypatch.setattr(ChatApp, "put_callback", forgets)
+    for _ in range(60):
+        await ensure_callbacks(chatapp)
+        await seen_earlier(ours, seconds=60)
+    assert (await fresh(ours)).callback_code == "callback_not_kept"
+    assert 6 <= put <= 12, "an hour: after 1, 2, 4, 8 minutes, then every ten"
+
+
+async def test_a_line_that_is_due_drags_no_other_along(
+    chatapp: ChatApp, here: str, ours: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await in_orm(Line.objects.create, licence_id="404404", messenger="grWhatsApp")
     await ensure_callbacks(chatapp)
-    seen = await fresh(ours)
-    assert seen.callback_code == "callback_not_kept"
+    asked = []
+    put_callback = ChatApp.put_callback
+
+    async def counted(self: ChatApp, line: LineKey, url: str) -> None:
+        asked.append(line.licence_id)
+        await put_callback(self, line, url)
+
+    monkeypatch.setattr(ChatApp, "put_callback", counted)
+    await in_orm(
+        Line.objects.filter(pk=ours.pk).update,
+        callback_checked_at=None,
+        callback_state=CallbackState.STALE,
+    )
+    await chatapp.delete_callback(GR)
     await ensure_callbacks(chatapp)
-    assert (await fresh(ours)).callback_checked_at == seen.callback_checked_at
+    assert asked == [ours.licence_id]
 
 
 async def test_what_is_refused_while_web_starts_is_registered_within_seconds(

@@ -79,6 +79,18 @@ async def test_a_list_of_phones_and_a_file_are_one_list(
     assert made["counts"]["total"] == 3
 
 
+@pytest.mark.parametrize("count", [3, 300, 3_000])
+async def test_with_a_key_a_file_comes_in_whole(
+    api: Caller, line: Line, count: int
+) -> None:
+    data = "\n".join(f"7999{n:07d}" for n in range(count)).encode()
+    file = {"name": "list.txt", "base64": base64.b64encode(data).decode()}
+    order = new(phones="+79980000001", file=file)
+    made = await api.post("/campaigns", order, key="k", expected=201)
+    assert made["counts"]["total"] == count + 1
+    assert await api.post("/campaigns", order, key="k", expected=201) == made
+
+
 async def test_a_long_list_comes_in_behind_the_answer(
     api: Caller, line: Line, redis: Redis
 ) -> None:
