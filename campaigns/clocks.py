@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from campaigns.models import LineClock
+from campaigns.models import Campaign, LineClock
 from chatapp.limiter import ACCOUNT_PAUSED
 
 # A line this late is not late by chance: the sweep rings it every few seconds.
@@ -22,7 +22,12 @@ def read_clocks(line_ids: Collection[int], now: datetime) -> dict[int, LineClock
 def account_pause(now: datetime) -> LineClock | None:
     """The clock that tells of a pause that ChatApp asked of all lines."""
     told = LineClock.objects.filter(held_code=ACCOUNT_PAUSED, next_at__gt=now)
-    return told.order_by("next_at").last()
+    pause = told.order_by("next_at").last()
+    if pause is None or pause.held_at is None:
+        return pause
+    # What was claimed since shows that it is over: Redis may have forgotten it.
+    has_gone_on = Campaign.objects.filter(served_at__gt=pause.held_at).exists()
+    return None if has_gone_on else pause
 
 
 def as_it_is(clock: LineClock, pause: LineClock | None, now: datetime) -> LineClock:
