@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +16,7 @@ from campaigns.stops import add_to_stop_list
 from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.browser import Site, change, fresh, hidden, words
+from tests.campaigns.held_copies import HeldCopies
 from tests.campaigns.test_decisions import with_outcomes
 from tests.eventually import eventually
 
@@ -111,25 +110,17 @@ async def test_a_copy_for_nobody_says_so_and_makes_nothing(
 async def test_a_browser_that_goes_away_does_not_stop_a_copy(
     site: Site, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    has_begun, is_gone = asyncio.Event(), asyncio.Event()
-
-    async def in_orm_when_gone(function: Callable[..., Any], **wanted: Any) -> Any:
-        if function is copying.copy_piece:
-            has_begun.set()
-            await is_gone.wait()
-        return await in_orm(function, **wanted)
-
+    held = HeldCopies.hold(monkeypatch)
     monkeypatch.setattr(copying, "WINDOW", 1)
-    monkeypatch.setattr(in_pieces, "in_orm", in_orm_when_gone)
     campaign = await in_orm(lists.draft, line, 5)
     await site.get(path(campaign, "copy"))
     asking = asyncio.create_task(
         site.post(path(campaign, "copy"), name="Again", whom="everybody")
     )
-    await has_begun.wait()
+    await held.has_begun.wait()
     site.hung_up.set()
     await asyncio.gather(asking, return_exceptions=True)
-    is_gone.set()
+    held.may_go_on.set()
     await eventually(lambda: not in_pieces._under_way)
     draft = await latest()
     assert (draft.name, draft.total) == ("Again", 5)

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
-from campaigns import copying, in_pieces, removal, selectors
+from campaigns import in_pieces, removal, selectors
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import once, reading
 from campaigns.list_files import SMALL_ROWS
@@ -21,6 +21,7 @@ from chatapp.models import Line
 from tests.campaigns import lists
 from tests.campaigns.api.caller import Caller
 from tests.campaigns.browser import Site, change, fresh, rings
+from tests.campaigns.held_copies import HeldCopies
 from tests.eventually import eventually
 
 ROWS = [
@@ -303,23 +304,15 @@ async def test_of_many_copies_with_one_key_one_is_left(
 async def test_a_copy_whose_answer_was_not_awaited_is_told_to_who_asks_again(
     api: Caller, site: Site, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    has_begun, is_gone = asyncio.Event(), asyncio.Event()
-
-    async def in_orm_when_gone(function: Callable[..., Any], **wanted: Any) -> Any:
-        if function is copying.copy_piece:
-            has_begun.set()
-            await is_gone.wait()
-        return await in_orm(function, **wanted)
-
-    monkeypatch.setattr(in_pieces, "in_orm", in_orm_when_gone)
+    held = HeldCopies.hold(monkeypatch)
     campaign = await in_orm(lists.draft, line, 3)
     path, key = f"/campaigns/{campaign.pk}/copies", {"Idempotency-Key": "k"}
     asking = asyncio.create_task(site.http.post(f"/api{path}", json={}, headers=key))
-    await has_begun.wait()
+    await held.has_begun.wait()
     site.hung_up.set()
     await asyncio.gather(asking, return_exceptions=True)
     site.hung_up.clear()
-    is_gone.set()
+    held.may_go_on.set()
     await eventually(lambda: not in_pieces._under_way)
     again = await api.ask("POST", path, json={}, headers=key)
     assert again.status_code == 201 and again.headers["Idempotent-Replayed"] == "true"
