@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from redis.asyncio import Redis
 
 from asgi_app.database import in_orm
-from campaigns import in_pieces, removal, selectors
+from campaigns import copying, in_pieces, removal, selectors
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import once, reading
 from campaigns.list_files import SMALL_ROWS
@@ -317,6 +318,18 @@ async def test_a_copy_whose_answer_was_not_awaited_is_told_to_who_asks_again(
     again = await api.ask("POST", path, json={}, headers=key)
     assert again.status_code == 201 and again.headers["Idempotent-Replayed"] == "true"
     assert await in_orm(Campaign.including_deleted.count) == 2
+
+
+async def test_a_copy_that_is_shown_is_told_whatever_comes_behind(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*, draft_id: int) -> None:
+        raise OperationalError(1213, "Deadlock found")
+
+    monkeypatch.setattr(copying, "drop_unless_shown", fails)
+    campaign = await in_orm(lists.draft, line, 3)
+    made = await api.post(f"/campaigns/{campaign.pk}/copies", expected=201)
+    assert made["counts"]["total"] == 3
 
 
 async def test_without_a_line_a_campaign_takes_one_that_can_send(

@@ -13,7 +13,7 @@ from asgi_app.database import in_orm, orm_now
 from asgi_app.env import MYSQL_SESSION
 from campaigns import drafts, services
 from campaigns.api import once
-from campaigns.kept_answers import KEPT_FOR, forget_old
+from campaigns.kept_answers import KEPT_FOR, forget_old, is_over
 from campaigns.models import Campaign, KeptAnswer
 from chatapp.models import Line
 from tests.campaigns import lists
@@ -239,3 +239,27 @@ def test_old_answers_are_removed_and_young_ones_stay(transactional_db: None) -> 
         KeptAnswer(mark=str(number), status=200, kept_at=now - age).save()
     forget_old()
     assert [kept.mark for kept in KeptAnswer.objects.all()] == ["1"]
+
+
+async def test_who_forgets_an_old_answer_forgets_no_new_one(
+    api: Caller, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"name": "N", "text": "Hello", "phones": "89990000001"}
+    await api.post("/campaigns", order, key="k", expected=201)
+    await in_orm(lambda: KeptAnswer.objects.update(kept_at=orm_now() - KEPT_FOR))
+    has_read, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(kept: KeptAnswer) -> bool:
+        answer = is_over(kept)
+        if answer and not has_read.is_set():
+            has_read.set()
+            assert may_go_on.wait(20)
+        return answer
+
+    monkeypatch.setattr(once, "is_over", slowly)
+    slow = asyncio.create_task(api.post("/campaigns", order, key="k", expected=201))
+    await asyncio.to_thread(has_read.wait, 20)
+    quick = await api.post("/campaigns", order, key="k", expected=201)
+    may_go_on.set()
+    assert await slow == quick
+    assert await in_orm(Campaign.objects.count) == 2
